@@ -1,0 +1,1 @@
+"""Taskyard: the tooling behind the chapters, labs and cards."""

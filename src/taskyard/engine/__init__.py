@@ -1,0 +1,70 @@
+"""What runs a Compose project: a Docker engine, or processes of this machine."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+
+from taskyard.engine.protocol import Completed, Engine, Replica, Run, ServiceError
+from taskyard.errors import TaskyardError
+
+__all__ = ["Choice", "Completed", "Engine", "Replica", "Run", "ServiceError", "choose"]
+
+ASK_S = 10.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine, by name, and why it was chosen."""
+
+    name: str
+    reason: str
+
+    def engine(self) -> type[Engine]:
+        """Import the engine only now: the other one is not needed."""
+        if self.name == "docker":
+            from taskyard.engine.docker import DockerEngine
+
+            return DockerEngine
+        from taskyard.engine.local import LocalEngine
+
+        return LocalEngine
+
+    def __str__(self) -> str:
+        return f"using the {self.name} engine: {self.reason}"
+
+
+def choose(forced: str | None = None) -> Choice:
+    """
+    Choose the engine: the one that is asked for, else Docker where one answers, else local.
+
+    Raises:
+        TaskyardError: Docker is asked for and does not answer; it never falls back.
+    """
+    if forced == "local":
+        return Choice("local", "you asked for it")
+    missing = docker_missing()
+    if forced == "docker":
+        if missing:
+            raise TaskyardError(f"you asked for Docker, but {missing}", hint="make doctor")
+        return Choice("docker", "you asked for it")
+    if missing:
+        return Choice("local", missing)
+    return Choice("docker", "a Docker engine answers")
+
+
+def docker_missing() -> str:
+    """Say in a clause why Docker can not be used, or nothing when it can."""
+    for command, failed in (
+        (["docker", "version", "--format", "{{.Server.Version}}"], "no Docker engine answers"),
+        (["docker", "compose", "version", "--short"], "`docker compose` (version 2) is not there"),
+    ):
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=ASK_S, check=False)
+        except FileNotFoundError:
+            return "there is no `docker` command"
+        except subprocess.TimeoutExpired:
+            return f"`{' '.join(command[:2])}` gave no answer in {ASK_S:g} s"
+        if done.returncode:
+            return failed
+    return ""

@@ -1,0 +1,259 @@
+"""Run a Compose project on a Docker engine, through the `docker` command line and Compose v2."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from taskyard.compose.model import Project
+from taskyard.course import ROOT
+from taskyard.engine import ports, reports
+from taskyard.engine.holder import Holder
+from taskyard.engine.protocol import Completed, Replica, Run, ServiceError
+from taskyard.engine.remains import PROJECT_LABEL, PROJECT_MARK
+from taskyard.errors import TaskyardError
+
+IMAGE = "taskyard-runtime"
+"""The image of every worker and API in the labs: the stage `runtime` of the root Dockerfile."""
+
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class DockerEngine:
+    """
+    Containers, started by `docker compose` from the learner's file as it stands.
+
+    Ports that the holder asks for and the file does not publish come from a generated second file.
+    """
+
+    name = "docker"
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._wanted = {
+            name: service.replicas
+            for name, service in run.project.services.items()
+            if not service.profiles
+        }
+        self._holder = Holder(run, self.name)
+        self._override = run.state / "published.yaml"
+        self._override.write_text(yaml.safe_dump({"services": self._published()}))
+
+    def _published(self) -> dict[str, Any]:
+        """Ask for a free port of 127.0.0.1 for each port that the holder wants to reach."""
+        return {
+            service: {"ports": [f"127.0.0.1::{port}"]}
+            for service, port in self._run.publish.items()
+            if service in self._wanted
+            and port not in [p.target for p in self._run.project.services[service].ports]
+        }
+
+    @staticmethod
+    def unsupported(project: Project) -> list[str]:
+        """Return nothing: the labs are written for Docker."""
+        return []
+
+    def up(self, timeout_s: float = 120.0) -> None:
+        if any(service.image == IMAGE for service in self._run.project.services.values()):
+            build_image()
+        self._compose_up([], timeout_s)
+
+    def _compose_up(self, arguments: list[str], timeout_s: float) -> None:
+        ports.check(self._run.project, self._wanted, {replica.name for replica in self.ps()})
+        # Not `--wait`: a service that has done its work and ended with 0 makes it fail
+        begin = time.monotonic()
+        try:
+            done = self._compose("up", "-d", *arguments, timeout_s=timeout_s)
+        except ServiceError:  # a dependency that never gets healthy: say which
+            reports.wait_up(self._run.project, self, begin, timeout_s)
+            raise
+        if done.returncode == 0:
+            reports.wait_up(self._run.project, self, begin, timeout_s)
+            return
+        for replica in self.ps():
+            if replica.health == "unhealthy" or replica.exit_code:
+                raise reports.failure(self._run.project, self, replica)
+        raise ServiceError(
+            f"`docker compose up` failed:\n{_last(done.stderr)}", path=self._run.project.path
+        )
+
+    def _compose(
+        self, *arguments: str, timeout_s: float = 120.0
+    ) -> subprocess.CompletedProcess[str]:
+        project = self._run.project
+        return self._docker(
+            *("compose", "--project-name", self._run.name),
+            *("--project-directory", str(project.folder)),
+            *("--file", str(project.path), "--file", str(self._override)),
+            *arguments,
+            timeout_s=timeout_s,
+        )
+
+    def _docker(self, *arguments: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """Run the client, marked so that the supervisor finds it when this process is gone."""
+        try:
+            return subprocess.run(
+                ["docker", *arguments],
+                env={**os.environ, PROJECT_MARK: self._run.name, "COMPOSE_ANSI": "never"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout_s,
+                check=False,
+                start_new_session=True,  # Ctrl-C must not cut a removal in half
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ServiceError(
+                f"`docker {shlex.join(arguments)}` did not end within {timeout_s:g} s"
+            ) from error
+
+    def _inspect(self) -> list[dict[str, Any]]:
+        label = f"label={PROJECT_LABEL}={self._run.name}"
+        ids = self._docker("ps", "-aq", "--no-trunc", "--filter", label).stdout.split()
+        if not ids:
+            return []
+        found: list[dict[str, Any]] = json.loads(self._docker("inspect", *ids).stdout)
+        return [c for c in found if _label(c, "oneoff") != "True"]
+
+    def ps(self) -> list[Replica]:
+        order = list(self._run.project.services)
+        found = [_replica(container) for container in self._inspect()]
+        return sorted(found, key=lambda replica: (order.index(replica.service), replica.index))
+
+    def _containers(self, service: str, index: int | None = None) -> list[dict[str, Any]]:
+        reports.known(self._run.project, service)
+        found = [
+            container
+            for container in self._inspect()
+            if _label(container, "service") == service
+            and index in (None, int(_label(container, "container-number")))
+        ]
+        if index is not None and not found:
+            raise ServiceError(f"service `{service}` has no replica {index}")
+        return sorted(found, key=lambda container: int(_label(container, "container-number")))
+
+    def _each(
+        self, service: str, index: int | None, *command: str, timeout_s: float = 60.0
+    ) -> None:
+        """Run a `docker` command on the containers of a service."""
+        ids = [container["Id"] for container in self._containers(service, index)]
+        if ids:
+            self._check(self._docker(*command, *ids, timeout_s=timeout_s))
+
+    def _check(self, done: subprocess.CompletedProcess[str]) -> str:
+        if done.returncode:
+            raise ServiceError(f"`{shlex.join(done.args[:3])}` failed:\n{_last(done.stderr)}")
+        return done.stdout
+
+    def scale(self, service: str, replicas: int, timeout_s: float = 60.0) -> None:
+        reports.known(self._run.project, service)
+        self._wanted[service] = replicas
+        arguments = ["--no-recreate", "--scale", f"{service}={replicas}", service]
+        self._compose_up(arguments, timeout_s)
+
+    def logs(self, service: str, index: int | None = None) -> str:
+        texts = []
+        for container in self._containers(service, index):
+            done = self._docker("logs", container["Id"])
+            texts.append(done.stdout + done.stderr)
+        return ANSI.sub("", "".join(texts))
+
+    def exec(
+        self, service: str, command: Sequence[str], index: int = 1, timeout_s: float = 60.0
+    ) -> Completed:
+        container = self._containers(service, index)[0]
+        if container["State"]["Status"] != "running":
+            name = _replica(container).name
+            raise ServiceError(f"`{name}` does not run, so nothing can run beside it")
+        done = self._docker("exec", container["Id"], *command, timeout_s=timeout_s)
+        return Completed(done.returncode, done.stdout, done.stderr)
+
+    def kill(self, service: str, index: int | None = None, signal: str = "SIGKILL") -> None:
+        self._each(service, index, "kill", "--signal", signal)
+
+    def crash(self, service: str, index: int | None = None) -> None:
+        # Only a process outside the container's own process tree can SIGKILL its first process
+        for container in self._containers(service, index):
+            self._check(
+                self._docker(
+                    *("run", "--rm", "--pid", "host", "--user", "0", "--entrypoint", "sh"),
+                    *(container["Image"], "-c", f"kill -9 {container['State']['Pid']}"),
+                )
+            )
+
+    def stop(self, service: str, index: int | None = None) -> None:
+        grace_s = reports.known(self._run.project, service).stop_grace_s
+        self._each(service, index, "stop", "--time", f"{grace_s:.0f}", timeout_s=grace_s + 60)
+
+    def start(self, service: str, index: int | None = None) -> None:
+        self._each(service, index, "start")
+
+    def restart(self, service: str) -> None:
+        self.stop(service)
+        self.start(service)
+
+    def endpoint(self, service: str, port: int, index: int = 1) -> tuple[str, int]:
+        container = self._containers(service, index)[0]
+        bindings = container["NetworkSettings"]["Ports"].get(f"{port}/tcp") or []
+        for binding in bindings:
+            host = binding["HostIp"] or "127.0.0.1"
+            return "127.0.0.1" if host in ("0.0.0.0", "::") else host, int(binding["HostPort"])
+        raise ServiceError(f"port {port} of service `{service}` is not published")
+
+    def down(self, volumes: bool = False) -> None:
+        options = ["--volumes"] if volumes else []
+        self._check(self._compose("--profile", "*", "down", "--remove-orphans", *options))
+
+    def close(self, keep: bool = False) -> None:
+        self._holder.close(keep)
+
+
+def build_image() -> None:
+    """Build the image of the labs; it costs a quarter of a second when nothing changed."""
+    command = ["docker", "build", "--quiet", "--target", "runtime", "--tag", IMAGE, str(ROOT)]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "DOCKER_BUILDKIT": "1"},
+    )
+    if done.returncode:
+        raise TaskyardError(
+            f"building the image `{IMAGE}` failed:\n{_last(done.stderr)}", path=ROOT / "Dockerfile"
+        )
+
+
+def _label(container: dict[str, Any], name: str) -> str:
+    return str(container["Config"]["Labels"].get(f"com.docker.compose.{name}", ""))
+
+
+def _replica(container: dict[str, Any]) -> Replica:
+    state = container["State"]
+    status = {"created": "exited", "dead": "exited", "paused": "running"}
+    health = state.get("Health") or {}
+    log = health.get("Log") or []
+    exited = state["Status"] in ("exited", "dead", "created")
+    return Replica(
+        service=_label(container, "service"),
+        index=int(_label(container, "container-number")),
+        state=status.get(state["Status"], state["Status"]),
+        health=health.get("Status"),
+        exit_code=state["ExitCode"] if exited and state["Status"] != "created" else None,
+        hostname=container["Config"]["Hostname"],
+        restarts=container["RestartCount"],
+        health_log=log[-1]["Output"].strip() if log and log[-1]["ExitCode"] else "",
+    )
+
+
+def _last(text: str) -> str:
+    return "\n".join(f"  | {line}" for line in ANSI.sub("", text).strip().splitlines()[-12:])

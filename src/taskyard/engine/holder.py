@@ -1,0 +1,94 @@
+"""Hold a run: start its supervisor, give it orders, and let it end with this process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from taskyard.engine.protocol import Run
+from taskyard.engine.remains import About, clean_up
+from taskyard.engine.supervisor import ABOUT, CONTROL
+from taskyard.errors import TaskyardError
+
+CLOSE_S = 30.0
+
+
+class Holder:
+    """The end of the lifeline: as long as this object's process lives, the run does."""
+
+    def __init__(self, run: Run, engine: str) -> None:
+        self._state = run.state
+        self._about = About(
+            state=str(run.state),
+            project=run.name,
+            engine=engine,
+            folder=str(run.project.folder),
+            remove=[str(path) for path in run.remove],
+        )
+        self._supervisor = subprocess.Popen(
+            [sys.executable, "-m", "taskyard.engine.supervisor", json.dumps(self._about)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the holder alone
+        )
+        assert self._supervisor.stdout is not None
+        with self._supervisor.stdout as output:
+            if output.readline() != b"ready\n":
+                raise TaskyardError("the supervisor of this run did not start")
+
+    def ask(self, do: str, **order: Any) -> Any:
+        """
+        Give one order and wait for its answer.
+
+        Raises:
+            TaskyardError: The supervisor ended, or refuses the order.
+        """
+        return _ask(self._state, do, **order)
+
+    def close(self, keep: bool) -> None:
+        """End the run, or let go of it and leave it running; return when that is done."""
+        if keep:
+            self.ask("release")
+            return
+        assert self._supervisor.stdin is not None
+        self._supervisor.stdin.close()
+        self._supervisor.wait()
+        if self._supervisor.returncode:  # somebody killed the supervisor: its work is ours
+            clean_up(self._about)
+
+
+def _ask(state: Path, do: str, **order: Any) -> Any:
+    try:
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(str(state / CONTROL))
+            control.sendall(json.dumps({"do": do, **order}).encode() + b"\n")
+            line = control.makefile("rb").readline()
+    except OSError as error:
+        raise TaskyardError(f"the supervisor of this run is gone: {error}") from error
+    answer = json.loads(line) if line else {}
+    if isinstance(answer, dict) and "error" in answer:
+        raise TaskyardError(answer["error"])
+    return answer
+
+
+def kept_runs(temporary: Path, prefix: str) -> list[About]:
+    """Find the runs that were left running, by the start of their state folder's name."""
+    notes = sorted(temporary.glob(f"{prefix}*/{ABOUT}"), key=lambda note: note.stat().st_mtime)
+    return [json.loads(note.read_text()) for note in notes]
+
+
+def end_run(about: About) -> None:
+    """End a run that another process started, also one whose supervisor is gone."""
+    state = Path(about["state"])
+    with contextlib.suppress(TaskyardError):
+        _ask(state, "close")
+        end = time.monotonic() + CLOSE_S
+        while state.exists() and time.monotonic() < end:
+            time.sleep(0.02)
+    clean_up(about)

@@ -1,0 +1,113 @@
+"""The ports of this machine that a Compose project publishes."""
+
+from __future__ import annotations
+
+import errno
+import random
+import re
+import socket
+from collections.abc import Collection, Mapping
+
+from taskyard.compose.model import Port, Project, Service
+from taskyard.errors import Fault, TaskyardError
+
+FREE = range(20_000, 32_000)
+"""Below the ports that Linux and macOS give to outgoing connections: a client that waits for a
+server to come back can not take the server's port, nor connect to itself."""
+
+
+def free_port(attempts: int = 1000) -> int:
+    """
+    Find a TCP port of 127.0.0.1 that nobody has.
+
+    Raises:
+        TaskyardError: Every port that was tried is taken.
+    """
+    for port in random.choices(FREE, k=attempts):
+        if not _why_taken(port):
+            return port
+    raise TaskyardError(f"no free port between {FREE.start} and {FREE.stop} on 127.0.0.1")
+
+
+def published(port: Port, index: int) -> int | None:
+    """Tell which port of this machine a replica gets; None: any, or the range has no more."""
+    if port.published is None:
+        return None
+    first, _, last = port.published.partition("-")
+    wanted = int(first) + index - 1
+    return wanted if wanted <= int(last or first) else None
+
+
+def check(project: Project, replicas: Mapping[str, int], running: Collection[str] = ()) -> None:
+    """
+    Look, before anything starts, whether every published port can be had.
+
+    Args:
+        project: The file that publishes them.
+        replicas: How many of each service there will be.
+        running: Names such as `shop-1` of those that have their ports already.
+
+    Raises:
+        TaskyardError: Ports that are taken, each with its holder and the variable that changes it.
+    """
+    faults = []
+    for service in project.services.values():
+        for port in service.ports if service.name in replicas else ():
+            if port.published is None:
+                continue
+            for index in range(1, replicas[service.name] + 1):
+                if f"{service.name}-{index}" in running:
+                    continue
+                number = published(port, index)
+                line = service.lines.get("ports", service.line)
+                if number is None:
+                    faults.append(
+                        Fault(
+                            f"`{service.name}-{index}` can not publish port {port.published}:"
+                            f" `{service.name}-1` has it",
+                            project.path,
+                            line,
+                            f'publish any free port: "{port.target}", or a range',
+                        )
+                    )
+                elif reason := _why_taken(number):
+                    what = f"port {number} of this machine is taken: {reason}"
+                    hint = f"free it, or choose another: {_cure(project, service, number)}"
+                    faults.append(Fault(what, project.path, line, hint))
+    if faults:
+        raise TaskyardError.of(faults)
+
+
+def _why_taken(port: int) -> str:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return f"{_holder(port)} has it" if error.errno == errno.EADDRINUSE else str(error)
+    return ""
+
+
+def _holder(port: int) -> str:
+    import psutil
+
+    try:
+        for connection in psutil.net_connections("tcp"):
+            address = connection.laddr
+            if connection.status == psutil.CONN_LISTEN and address and address[1] == port:
+                process = psutil.Process(connection.pid)
+                return f"`{process.name()}` (process {process.pid})"
+    except (psutil.Error, PermissionError, TypeError, ValueError):
+        pass  # macOS tells this to root alone; a holder of another user has no pid here
+    return "another process"
+
+
+def _cure(project: Project, service: Service, port: int) -> str:
+    """Name the variable that the file takes the port from, where there is one."""
+    text = project.path.read_text(encoding="utf-8").splitlines()
+    start = service.lines.get("ports", service.line) - 1
+    for line in text[start : start + 1 + 4 * len(service.ports)]:
+        for name, default in re.findall(r"\$\{(\w+):?-(\d+)\}", line):
+            if int(default) == port or str(port) in line:
+                return f"{name}={free_port()} make …"
+    return f"edit `ports` of `{service.name}`"

@@ -1,0 +1,206 @@
+"""One replica of the local engine: its process, its restarts, its health."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from taskyard.engine.remains import PROJECT_MARK, sweep
+
+REPLICA_MARK = "TASKYARD_REPLICA"
+
+STABLE_S = 10.0
+"""A replica that ran this long starts again without a pause. Source: Docker, restart policies."""
+
+PROBE_S = 0.2
+"""A replica that starts is probed this often, so that waiting costs no whole `interval`."""
+
+
+@dataclass
+class Process:
+    """One replica: its orders, and how it is."""
+
+    name: str
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+    log: str
+    stop_signal: int
+    grace_s: float
+    restart: str
+    max_retries: int | None
+    health: dict[str, Any] | None
+    state: str = "running"
+    health_state: str | None = None
+    health_log: str = ""
+    exit_code: int | None = None
+    restarts: int = 0
+    pid: int | None = None
+    wanted: bool = True
+    child: asyncio.subprocess.Process | None = None
+    keeper: asyncio.Task[None] | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def report(self) -> dict[str, Any]:
+        keys = ("name", "state", "health_state", "health_log", "exit_code", "restarts", "pid")
+        return {key: getattr(self, key) for key in keys}
+
+    async def begin(self) -> None:
+        """Start the process and keep it; a command that cannot start is exit code 126 or 127."""
+        self.wanted = True
+        self.ended.clear()
+        await self._spawn()
+        self.keeper = asyncio.create_task(self._keep())
+
+    async def _spawn(self) -> None:
+        self.state, self.exit_code = "running", None
+        self.health_state = "starting" if self.health else None
+        with Path(self.log).open("ab") as log:
+            try:
+                self.child = await asyncio.create_subprocess_exec(
+                    *self.argv,
+                    env=self.env,
+                    cwd=self.cwd,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                log.write(f"{self.argv[0]}: {error.strerror}\n".encode())
+                self.child, self.pid = None, None
+                self.exit_code = 127 if isinstance(error, FileNotFoundError) else 126
+            else:
+                self.pid = self.child.pid
+
+    async def _keep(self) -> None:
+        delay_s = 0.1
+        while True:
+            started = time.monotonic()
+            if self.child is not None:
+                prober = asyncio.create_task(self._probe()) if self.health else None
+                code = await self.child.wait()
+                if prober is not None:
+                    prober.cancel()
+                self.end_tree()
+                self.exit_code = code if code >= 0 else 128 - code
+            self.pid = None
+            if not self._starts_again():
+                break
+            self.state = "restarting"
+            delay_s = 0.1 if time.monotonic() - started > STABLE_S else delay_s
+            await asyncio.sleep(delay_s)
+            delay_s = min(delay_s * 2, 60.0)
+            self.restarts += 1
+            await self._spawn()
+        self.state = "exited"
+        self.ended.set()
+
+    def _starts_again(self) -> bool:
+        if not self.wanted or self.restart == "no":
+            return False
+        if self.restart == "on-failure":
+            within = self.max_retries is None or self.restarts < self.max_retries
+            return self.exit_code != 0 and within
+        return True
+
+    async def _probe(self) -> None:
+        """
+        Ask for the replica's health as Docker does, but sooner at the start.
+
+        Docker waits one interval before its first test. Here the tests of a starting replica come
+        every PROBE_S, and a failure counts once an interval, so that `retries` means the same.
+        """
+        assert self.health is not None
+        started = counted = time.monotonic()
+        failures = 0
+        while True:
+            self.health_log = await self._test()
+            now = time.monotonic()
+            starting = now - started < self.health["start_period_s"]
+            interval_s = self.health["start_interval_s" if starting else "interval_s"]
+            if not self.health_log:
+                self.health_state, failures = "healthy", 0
+            elif not starting and now - counted >= min(interval_s, self.health["interval_s"]):
+                failures, counted = failures + 1, now
+                if failures >= self.health["retries"]:
+                    self.health_state = "unhealthy"
+            waiting = self.health_state != "healthy"
+            await asyncio.sleep(min(interval_s, PROBE_S) if waiting else interval_s)
+
+    async def _test(self) -> str:
+        """Run the health test once; return why it failed, or nothing."""
+        assert self.health is not None
+        timeout_s = self.health["timeout_s"]
+        if "ping" in self.health:
+            return await _ping(self.health["ping"], timeout_s)
+        try:
+            test = await asyncio.create_subprocess_exec(
+                *self.health["argv"],
+                env=self.env,
+                cwd=self.cwd,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return f"{self.health['argv'][0]}: {error.strerror}"
+        try:
+            output, _ = await asyncio.wait_for(test.communicate(), timeout_s)
+        except TimeoutError:
+            return f"no answer in {timeout_s:g} s"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(test.pid, signal.SIGKILL)
+        text = output.decode(errors="replace").strip()
+        return "" if test.returncode == 0 else text or f"exit status {test.returncode}"
+
+    def send(self, number: int) -> None:
+        """Signal the first process; SIGKILL takes the whole replica at once, as for a container."""
+        if self.child is None or self.child.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if number == signal.SIGKILL:
+                self.end_tree()
+            else:
+                os.kill(self.child.pid, number)
+
+    def end_tree(self) -> None:
+        if self.child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.child.pid, signal.SIGKILL)
+        sweep(**{mark: self.env[mark] for mark in (PROJECT_MARK, REPLICA_MARK)})
+
+    async def stop(self) -> None:
+        """Stop signal, grace, SIGKILL; the restart policy does not apply."""
+        self.wanted = False
+        if self.state == "restarting" and self.keeper is not None:
+            self.keeper.cancel()
+            self.state = "exited"
+            self.ended.set()
+        elif self.state == "running":
+            self.send(self.stop_signal)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.ended.wait(), self.grace_s)
+            self.send(signal.SIGKILL)
+        await self.ended.wait()
+
+
+async def _ping(port: int, timeout_s: float) -> str:
+    """Send PING to a Redis-compatible server, as `redis-cli ping` does."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"PING\r\n")
+            answer = await reader.readline()
+            writer.close()
+    except (OSError, TimeoutError) as error:
+        return str(error) or f"no answer in {timeout_s:g} s"
+    return "" if answer.startswith(b"+PONG") else answer.decode(errors="replace").strip()

@@ -1,0 +1,98 @@
+"""What a run leaves behind, and how all of it is removed: processes, containers, files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from typing import TypedDict
+
+import psutil
+
+PROJECT_MARK = "TASKYARD_PROJECT"
+"""Every process of a run carries it, so that one that left its process group is found as well."""
+
+PROJECT_LABEL = "com.docker.compose.project"
+
+SWEEP_S = 10.0
+"""A process that SIGKILL has not ended by then hangs in the kernel, and nothing can be done."""
+
+DOCKER_S = 60.0
+
+
+class About(TypedDict):
+    """What a supervisor must know to end a run; kept in the state folder as `run.json`."""
+
+    state: str
+    project: str
+    engine: str
+    folder: str
+    remove: list[str]
+
+
+def clean_up(about: About) -> None:
+    """End what a run started and remove what it made; nothing of it may be left."""
+    sweep(**{PROJECT_MARK: about["project"]})
+    if about["engine"] == "docker":
+        remove_docker_project(about["project"])
+    for path in (*about["remove"], about["state"]):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def sweep(**marks: str) -> None:
+    """
+    Kill every process whose environment holds these marks, again until none is left.
+
+    It polls, because waiting for a child here would take its exit status from asyncio.
+    """
+    end = time.monotonic() + SWEEP_S
+    while time.monotonic() < end:
+        found = [process for process in psutil.process_iter() if _is_marked(process, marks)]
+        if not found:
+            return
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        time.sleep(0.01)
+
+
+def _is_marked(process: psutil.Process, marks: dict[str, str]) -> bool:
+    try:
+        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        environ = process.environ()
+    except (psutil.Error, OSError):
+        return False
+    return all(environ.get(name) == value for name, value in marks.items())
+
+
+def remove_docker_project(project: str) -> None:
+    """
+    Remove the containers, networks and volumes that carry a Compose project's label.
+
+    It looks again until it finds nothing twice: the engine may still be making what the client
+    asked for before it was killed.
+    """
+    quiet, end = 0, time.monotonic() + DOCKER_S
+    while quiet < 2 and time.monotonic() < end:
+        found = [
+            _docker(*removal, *ids)
+            for listing, removal in (
+                (("ps", "-aq"), ("rm", "-fv")),
+                (("network", "ls", "-q"), ("network", "rm")),
+                (("volume", "ls", "-q"), ("volume", "rm", "-f")),
+            )
+            if (ids := _docker(*listing, "--filter", f"label={PROJECT_LABEL}={project}").split())
+        ]
+        quiet = 0 if found else quiet + 1
+        time.sleep(0.1)
+
+
+def _docker(*arguments: str) -> str:
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stderr.strip(), file=sys.stderr, flush=True)
+    return done.stdout

@@ -1,0 +1,87 @@
+"""What both engines say when a service is not there, dies, or does not become healthy."""
+
+from __future__ import annotations
+
+import difflib
+import textwrap
+import time
+
+from taskyard.compose.model import Project, Service
+from taskyard.engine.protocol import Engine, Replica, ServiceError
+
+LAST_LINES = 12
+SETTLE_S = 1.0
+STEP_S = 0.05
+
+
+def known(project: Project, service: str) -> Service:
+    """
+    Return a service of the project by its name.
+
+    Raises:
+        ServiceError: There is none; names a near miss.
+    """
+    if service in project.services:
+        return project.services[service]
+    near = difflib.get_close_matches(service, project.services, n=1)
+    names = ", ".join(f"`{name}`" for name in project.services)
+    raise ServiceError(
+        f"there is no service `{service}` in this project",
+        path=project.path,
+        hint=f"did you mean `{near[0]}`?" if near else f"it has {names}",
+    )
+
+
+def wait_up(project: Project, engine: Engine, begin: float, timeout_s: float) -> None:
+    """
+    Wait until every replica runs and those with a health check are healthy.
+
+    A service that ended with 0 has done its work. A replica without a health check counts as up
+    when it still runs SETTLE_S after this call: a command that fails at once is seen.
+
+    Args:
+        begin: When the start began, by `time.monotonic()`: the deadline counts from there.
+
+    Raises:
+        ServiceError: A replica ended badly or is unhealthy, or the deadline passed.
+    """
+    called = time.monotonic()
+    while True:
+        replicas = engine.ps()
+        for replica in replicas:
+            if replica.health == "unhealthy" or replica.exit_code:
+                raise failure(project, engine, replica)
+        waiting = [r for r in replicas if r.health == "starting" or r.state == "restarting"]
+        if not waiting and time.monotonic() - called > SETTLE_S:
+            return
+        if waiting and time.monotonic() - begin > timeout_s:
+            raise failure(project, engine, waiting[0], timeout_s)
+        time.sleep(STEP_S)
+
+
+def failure(
+    project: Project, engine: Engine, replica: Replica, waited_s: float = 0.0
+) -> ServiceError:
+    """Say how a replica failed to come up, with the last lines that explain it."""
+    log = engine.logs(replica.service, replica.index)
+    if replica.state == "exited":
+        what = f"service `{replica.service}` ended with exit code {replica.exit_code}"
+    elif replica.health == "unhealthy":
+        what = f"service `{replica.service}` is unhealthy"
+    else:
+        state = replica.health or replica.state
+        what = f"service `{replica.service}` is still `{state}` after {waited_s:g} s"
+    parts = [what]
+    if replica.health_log and replica.state != "exited":
+        parts.append(f"its health check says:\n{_quote(replica.health_log)}")
+    if log.strip():
+        parts.append(f"`{replica.name}` wrote last:\n{_quote(log)}")
+    return ServiceError(
+        "; ".join(parts),
+        path=project.path,
+        line=project.services[replica.service].line,
+    )
+
+
+def _quote(text: str) -> str:
+    return textwrap.indent("\n".join(text.strip().splitlines()[-LAST_LINES:]), "  | ")

@@ -1,0 +1,125 @@
+"""
+Keep processes as a Docker engine keeps containers, and end them all when their holder is gone.
+
+`python -m taskyard.engine.supervisor RUN` (RUN is JSON, see `About`) is started by the engine that
+holds a run. Its standard input is a pipe whose other end only the holder has: end of file is the
+one signal that arrives however the holder ends, also after SIGKILL, and on every platform. Then
+the supervisor kills what runs, removes what was made, and ends.
+
+It takes orders as lines of JSON on a Unix socket in the run's state folder, which it makes itself,
+so that no folder is ever without its keeper. The Docker engine uses it too, without replicas: there
+it removes the project's containers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from taskyard.engine.process import Process
+from taskyard.engine.remains import About, clean_up
+
+CONTROL = "control"
+ABOUT = "run.json"
+LOG = "supervisor.log"
+
+
+class Supervisor:
+    """The processes of one run, and the orders that reach them."""
+
+    def __init__(self, about: About) -> None:
+        self.about = about
+        self.state = Path(about["state"])
+        self.processes: dict[str, Process] = {}
+        self.held = True
+        self.over = asyncio.Event()
+
+    async def serve(self) -> None:
+        """Take orders until the holder is gone, a signal comes, or `close` is asked for."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self.over.set)
+        loop.add_reader(sys.stdin.fileno(), self._lifeline)
+        server = await asyncio.start_unix_server(self._orders, self.state / CONTROL)
+        print("ready", flush=True)
+        with (self.state / LOG).open("wb") as log:  # whoever reads our output may go now
+            os.dup2(log.fileno(), sys.stdout.fileno())
+            os.dup2(log.fileno(), sys.stderr.fileno())
+        async with server:
+            await self.over.wait()
+        for process in self.processes.values():
+            process.wanted = False
+        clean_up(self.about)
+
+    def _lifeline(self) -> None:
+        if os.read(sys.stdin.fileno(), 1024):
+            return
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        if self.held:
+            self.over.set()
+
+    async def _orders(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            order = json.loads(line)
+            try:
+                answer = await getattr(self, f"do_{order.pop('do')}")(**order)
+            except Exception as error:  # the holder must hear of it, whatever it is
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await writer.drain()
+        writer.close()
+
+    async def do_run(self, **process: Any) -> None:
+        """Start a replica."""
+        new = Process(**process)
+        self.processes[new.name] = new
+        await new.begin()
+
+    async def do_ps(self) -> list[dict[str, Any]]:
+        return [process.report() for process in self.processes.values()]
+
+    async def do_kill(self, name: str, number: int) -> None:
+        process = self.processes[name]
+        # As in Docker: only SIGKILL and the stop signal switch the restart policy off
+        process.wanted = process.wanted and number not in (signal.SIGKILL, process.stop_signal)
+        process.send(number)
+        if number == signal.SIGKILL:
+            await process.ended.wait()
+
+    async def do_crash(self, name: str) -> None:
+        self.processes[name].send(signal.SIGKILL)
+
+    async def do_stop(self, names: list[str]) -> None:
+        await asyncio.gather(*(self.processes[name].stop() for name in names))
+
+    async def do_start(self, name: str) -> None:
+        if self.processes[name].state == "exited":
+            await self.processes[name].begin()
+
+    async def do_remove(self, names: list[str]) -> None:
+        await self.do_stop(names)
+        for name in names:
+            del self.processes[name]
+
+    async def do_release(self) -> None:
+        """Outlive the holder: what runs goes on until `close`."""
+        self.held = False
+
+    async def do_close(self) -> None:
+        self.over.set()
+
+
+def main() -> None:
+    about: About = json.loads(sys.argv[1])
+    Path(about["state"]).mkdir(mode=0o700)
+    (Path(about["state"]) / ABOUT).write_text(json.dumps(about))
+    asyncio.run(Supervisor(about).serve())
+
+
+if __name__ == "__main__":
+    main()

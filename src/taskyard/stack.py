@@ -1,0 +1,122 @@
+"""A running Compose project, as demos, checks and notebooks hold it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from taskyard.compose import read
+from taskyard.compose.model import Project
+from taskyard.engine import Choice, Run, choose
+
+COMPOSE_FILE = "compose.yaml"
+REDIS_PORT = 6379
+SOCKET_PATH_MAX = 100
+
+
+class Stack:
+    """
+    One run of the Compose project in a folder.
+
+    ```python
+    with Stack(folder) as stack:
+        stack.scale("worker", 3)
+        redis.Redis.from_url(stack.url("redis"))
+    ```
+
+    The other methods are the engine's own: see `taskyard.engine.protocol.Engine`.
+    Whatever happens to this process, nothing that the run started is left when it is gone.
+
+    Args:
+        folder: Holds `compose.yaml`.
+        engine: What `choose` returned, the name of an engine, or None to choose here.
+        publish: Ports that you want to reach: service to container port; Redis's comes by itself.
+        label: The start of the project's name; the folder's name where it is None.
+        remove: Paths that go with the run.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        engine: Choice | str | None = None,
+        *,
+        publish: Mapping[str, int] | None = None,
+        label: str | None = None,
+        remove: Sequence[Path] = (),
+    ) -> None:
+        self.project: Project = read(folder / COMPOSE_FILE)
+        self.choice = engine if isinstance(engine, Choice) else choose(engine)
+        name = project_prefix(label or folder.name) + secrets.token_hex(3)
+        caches = {
+            service.name: REDIS_PORT
+            for service in self.project.services.values()
+            if (service.image or "").startswith(("redis", "valkey"))
+        }
+        run = Run(
+            project=self.project,
+            name=name,
+            state=temporary_folder() / name,
+            publish={**caches, **(publish or {})},
+            remove=remove,
+        )
+        self.name = name
+        self.state = run.state
+        self.engine = self.choice.engine()(run)
+        self.up = self.engine.up
+        self.ps = self.engine.ps
+        self.scale = self.engine.scale
+        self.logs = self.engine.logs
+        self.exec = self.engine.exec
+        self.kill = self.engine.kill
+        self.crash = self.engine.crash
+        self.stop = self.engine.stop
+        self.start = self.engine.start
+        self.restart = self.engine.restart
+        self.endpoint = self.engine.endpoint
+        self.down = self.engine.down
+        self.close = self.engine.close
+
+    def url(self, service: str = "redis", database: int = 0) -> str:
+        """Return the URL at which a Redis of the project answers on this machine."""
+        host, port = self.endpoint(service, REDIS_PORT)
+        return f"redis://{host}:{port}/{database}"
+
+    def http(self, service: str, port: int, index: int = 1) -> str:
+        """Return the address at which a service's HTTP port answers on this machine."""
+        host, number = self.endpoint(service, port, index)
+        return f"http://{host}:{number}"
+
+    def __enter__(self) -> Stack:
+        try:
+            self.up()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        services = ", ".join(self.project.services)
+        return f"<Stack of {services}>"
+
+
+def project_prefix(label: str) -> str:
+    """Return the part of a project's name that all runs under one label share."""
+    return "taskyard-" + re.sub(r"[^a-z0-9_-]", "-", label.lower()) + "-"
+
+
+def temporary_folder() -> Path:
+    """Return where state folders stand: a Unix socket's path must stay short."""
+    usual = Path(tempfile.gettempdir())
+    return usual if len(str(usual)) < SOCKET_PATH_MAX - 50 else Path("/tmp")
