@@ -1,0 +1,140 @@
+"""What Redis holds for Celery at one moment: waiting messages, unacknowledged ones, results."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from rich.table import Table
+from rich.text import Text
+
+RESULT = "celery-task-meta-"
+UNACKED = "unacked"
+PRIORITY = "\x06\x16"
+STEP_S = 0.02
+
+
+@dataclass(frozen=True)
+class Message:
+    """
+    One message, wherever it is.
+
+    Source: Celery, message protocol version 2; kombu writes the envelope as JSON.
+    """
+
+    id: str
+    task: str
+    arguments: str
+
+    @classmethod
+    def parse(cls, envelope: Mapping[str, Any]) -> Message:
+        headers = envelope.get("headers", {})
+        return cls(headers.get("id", "?"), headers.get("task", "?"), headers.get("argsrepr", ""))
+
+
+@dataclass(frozen=True)
+class Result:
+    """One stored result; `expires_s` is None where it stays for ever."""
+
+    id: str
+    state: str
+    expires_s: float | None
+
+
+@dataclass(frozen=True)
+class Queues:
+    """
+    A look into a broker and a result backend.
+
+    Attributes:
+        waiting: Queue name to messages, the next one to be taken first. A queue without a message
+            has no key in Redis and is absent.
+        unacknowledged: Handed to a worker that has not said yet that it is done with them.
+        results: Sorted by id.
+    """
+
+    waiting: Mapping[str, tuple[Message, ...]]
+    unacknowledged: tuple[Message, ...]
+    results: tuple[Result, ...]
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing waits and nothing is unacknowledged."""
+        return not self.waiting and not self.unacknowledged
+
+    def table(self) -> Table:
+        """Return the view as a table of three places."""
+        table = Table(box=None, pad_edge=False)
+        for heading, justify in (("place", "left"), ("key in Redis", "left"), ("holds", "right")):
+            table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        for name, messages in self.waiting.items():
+            table.add_row("waiting", name, _count(len(messages), "message"))
+        if not self.waiting:
+            table.add_row("waiting", Text("no list", style="dim"), "0 messages")
+        table.add_row("unacknowledged", UNACKED, _count(len(self.unacknowledged), "message"))
+        table.add_row("results", f"{RESULT}…", _count(len(self.results), "result"))
+        return table
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def look(broker: str, backend: str | None = None) -> Queues:
+    """
+    Read what a broker, and a result backend, hold now; nothing is changed.
+
+    Args:
+        broker: URL with the database, as Celery takes it.
+        backend: URL of the result backend; None: the broker's.
+    """
+    with redis.Redis.from_url(broker, decode_responses=True) as store:
+        lists = sorted(key for key in store.scan_iter(_type="list") if "pidbox" not in key)
+        waiting: dict[str, tuple[Message, ...]] = {}
+        for key in lists:
+            name = key.partition(PRIORITY)[0]
+            messages = [Message.parse(json.loads(text)) for text in store.lrange(key, 0, -1)]
+            waiting[name] = (*waiting.get(name, ()), *reversed(messages))
+        entries = store.hvals(UNACKED)
+        unacknowledged = tuple(Message.parse(json.loads(entry)[0]) for entry in entries)
+    with redis.Redis.from_url(backend or broker, decode_responses=True) as store:
+        results = []
+        for key in sorted(store.scan_iter(f"{RESULT}*")):
+            text, expires_ms = store.get(key), store.pttl(key)
+            if text is None:  # it expired between the two questions
+                continue
+            state = json.loads(text)["status"]
+            expires_s = expires_ms / 1000 if expires_ms >= 0 else None
+            results.append(Result(key.removeprefix(RESULT), state, expires_s))
+    return Queues(waiting, unacknowledged, tuple(results))
+
+
+def wait_for(
+    condition: Callable[[Queues], bool],
+    broker: str,
+    backend: str | None = None,
+    timeout_s: float = 20.0,
+) -> Queues:
+    """
+    Look until the view is as wanted, and return it.
+
+    A worker stores a result a moment before it acknowledges the message, so whoever looks at a
+    side effect waits for it first.
+
+    Raises:
+        TimeoutError: Says what was there last.
+    """
+    end = time.monotonic() + timeout_s
+    while not condition(seen := look(broker, backend)):
+        if time.monotonic() > end:
+            waiting = {name: len(messages) for name, messages in seen.waiting.items()}
+            raise TimeoutError(
+                f"after {timeout_s:g} s: waiting {waiting}, unacknowledged "
+                f"{len(seen.unacknowledged)}, results {len(seen.results)}"
+            )
+        time.sleep(STEP_S)
+    return seen
