@@ -1,0 +1,227 @@
+"""The command line; `make` calls it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from taskyard.errors import TaskyardError
+
+PARENT_S = 0.5
+
+
+class Taskyard(click.Group):
+    """Shows a mistake as a sentence, and our own bug with all of its traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TaskyardError as error:
+            click.echo(str(error), err=True)
+            raise SystemExit(1) from None
+
+
+@click.group(cls=Taskyard, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--engine", type=click.Choice(["docker", "local"]), help="Use this engine only.")
+@click.pass_context
+def main(context: click.Context, engine: str | None) -> None:
+    """Taskyard: Docker, Redis, Celery, ARQ and FastAPI by experiment."""
+    context.obj = engine
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
+    _end_with_make()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _end_with_make() -> None:
+    """End when the `make` that started this is gone: SIGKILL reaches only itself."""
+    parent = os.getppid()
+    if "MAKELEVEL" not in os.environ:
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _runner(key: str, folder: Path | None = None) -> Any:
+    from taskyard.console import Show
+    from taskyard.course import Course
+    from taskyard.lab import Runner
+
+    course = Course.discover()
+    return Runner(course, course.lab(key), Show(), folder)
+
+
+FOLDER = click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Run these files instead of the ones on your desk.",
+)
+
+
+@main.command()
+@click.argument("lab")
+@FOLDER
+@click.pass_obj
+def lab(engine: str | None, lab: str, folder: Path | None) -> None:
+    """Run the experiment of a lab on your files."""
+    from taskyard.engine import choose
+
+    choice = choose(engine)
+    _runner(lab, folder and folder.resolve()).demo(choice, keep=os.environ.get("KEEP") == "1")
+
+
+@main.command()
+@click.argument("lab")
+@FOLDER
+@click.option("--json", "report", type=click.Path(path_type=Path), help="Write the verdicts here.")
+@click.pass_obj
+def check(engine: str | None, lab: str, folder: Path | None, report: Path | None) -> None:
+    """Check your files against the requirements of a lab."""
+    from taskyard.engine import choose
+
+    runner = _runner(lab, folder and folder.resolve())
+    raise SystemExit(0 if runner.check(choose(engine), report) else 1)
+
+
+@main.command()
+@click.argument("lab")
+def hint(lab: str) -> None:
+    """Show the next hint."""
+    _runner(lab).hint()
+
+
+@main.command()
+@click.argument("lab")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def solution(lab: str, yes: bool) -> None:
+    """Compare your files with the solution; asks first if your check has not passed."""
+    runner = _runner(lab)
+    if not (yes or runner.is_solved()):
+        question = "Your check has not passed yet. Show the solution all the same?"
+        if not sys.stdin.isatty():
+            raise TaskyardError(
+                "your check has not passed yet, and nobody is there to ask",
+                hint=f".venv/bin/python -m taskyard solution {lab} --yes",
+            )
+        click.confirm(question, abort=True)
+    runner.solution()
+
+
+@main.command()
+@click.argument("lab")
+def reset(lab: str) -> None:
+    """Put the starter back; your files are kept beside it."""
+    _runner(lab).reset()
+
+
+@main.command()
+@click.argument("lab")
+def down(lab: str) -> None:
+    """Remove what a kept run of a lab left."""
+    _runner(lab).down()
+
+
+@main.command()
+def progress() -> None:
+    """Show what you have run and solved, and the next step."""
+    from rich.table import Table
+
+    from taskyard.console import Show
+    from taskyard.course import Course
+    from taskyard.desk import Desk
+
+    show, desk = Show(), Desk(Course.discover())
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "chapter", "demo", "check", "hints"):
+        table.add_column(heading)
+    done = desk.progress()
+    for row in done.chapters:
+        check = "passed" if row.passed else "open" if not row.failed else f"{row.failed} tries"
+        demo = "run" if row.demo else "-"
+        number = f"{row.chapter.number:02}"
+        table.add_row(number, row.chapter.title, demo, check, str(row.hints or "-"))
+    show.table(table)
+    for notice in desk.notices():
+        show.say(f"note: {notice}", style="yellow")
+    if done.next_step:
+        show.say("Next:")
+        show.command(done.next_step)
+    else:
+        show.say("Every check has passed.")
+
+
+@main.command()
+def doctor() -> None:
+    """Look for what could keep a lab from running, with the cure."""
+    from taskyard.console import Show
+    from taskyard.course import ROOT
+    from taskyard.doctor import examine
+
+    show, findings = Show(), list(examine(ROOT))
+    for finding in findings:
+        show.outcome(finding.word, f"{finding.what}: {finding.found}")
+        if finding.cure:
+            show.say(f"        {finding.cure}")
+    raise SystemExit(any(finding.word == "FAIL" for finding in findings))
+
+
+@main.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Make the next chapter, its lab and its cards from the templates."""
+    from taskyard.course import Course
+    from taskyard.template import create
+
+    for path in create(Course.discover(), name):
+        click.echo(path)
+
+
+@main.command()
+@click.option("--fresh", is_flag=True, help="Renew the outputs of cells that measure as well.")
+@click.argument("chapters", nargs=-1)
+def notebooks(fresh: bool, chapters: tuple[str, ...]) -> None:
+    """Build the notebooks from the chapters."""
+    from taskyard.course import Course
+    from taskyard.notebook import build
+
+    course = Course.discover()
+    for chapter in [course.chapter(key) for key in chapters] or course.chapters:
+        changed = build(chapter.path, chapter.notebook, fresh=fresh)
+        click.echo(f"{chapter.notebook.name}: {'built' if changed else 'as it was'}")
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def start(options: tuple[str, ...]) -> None:
+    """Open the chapters in JupyterLab, on a copy on your desk; OPTIONS go to JupyterLab."""
+    from taskyard import jupyter
+    from taskyard.course import Course
+    from taskyard.desk import Desk
+
+    course = Course.discover()
+    jupyter.start(course, Desk(course).root, options)
+
+
+@main.command("map")
+def write_map() -> None:
+    """Write the table of chapters in README.md."""
+    from taskyard import chapter_map
+    from taskyard.course import Course
+
+    chapter_map.write_map(Course.discover())

@@ -1,0 +1,140 @@
+"""What a lab prints: live in a terminal, plain lines elsewhere, ASCII where nothing else fits."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console, RenderableType
+from rich.markdown import Markdown
+from rich.text import Text
+
+PREDICT_S = 30.0
+REFRESH_S = 0.25
+MEANING = {"pass": "green", "ok": "green", "FAIL": "bold red", "not run": "dim", "without": "dim"}
+
+ASCII = str.maketrans({"…": "...", "·": "-", "→": "->", "×": "x", "–": "-", "—": "-", "’": "'"})
+
+
+class Show:
+    """
+    The learner's screen.
+
+    Every line reads without colour. Where the output's encoding lacks a character, its ASCII
+    neighbour is printed.
+    """
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        self._file = file or sys.stdout
+        self._console = Console(file=self._file, highlight=False, soft_wrap=False)
+        encoding = (getattr(self._file, "encoding", None) or "ascii").lower()
+        self.ascii_only = not encoding.startswith("utf")
+
+    @property
+    def width(self) -> int:
+        return self._console.width
+
+    @property
+    def is_live(self) -> bool:
+        return self._console.is_terminal and not self._console.is_dumb_terminal
+
+    def _plain(self, text: str) -> str:
+        if not self.ascii_only:
+            return text
+        return text.translate(ASCII).encode("ascii", "replace").decode()
+
+    def title(self, text: str) -> None:
+        self._console.print(Text(self._plain(text), style="bold"))
+
+    def say(self, text: str = "", style: str = "") -> None:
+        """Print a paragraph, wrapped to the width of the terminal."""
+        self._console.print(Text(self._plain(text), style=style))
+
+    def raw(self, text: str) -> None:
+        """Print lines as they are: charts, logs, differences."""
+        for line in text.splitlines():
+            self._console.print(Text(self._plain(line)), soft_wrap=True)
+
+    def command(self, line: str) -> None:
+        """Print a command that the learner can type."""
+        self._console.print(Text(f"  $ {self._plain(line)}", style="cyan"), soft_wrap=True)
+
+    def table(self, table: RenderableType) -> None:
+        self._console.print(table)
+
+    def markdown(self, text: str) -> None:
+        if self.is_live and not self.ascii_only:
+            self._console.print(Markdown(text))
+        else:
+            self.raw(text)
+
+    def difference(self, text: str) -> None:
+        """Print a unified diff; added and removed lines have a colour as well as their sign."""
+        colours = {"+": "green", "-": "red", "@": "cyan"}
+        for line in text.splitlines():
+            style = colours.get(line[:1], "")
+            self._console.print(Text(self._plain(line), style=style), soft_wrap=True)
+
+    def outcome(self, word: str, text: str) -> None:
+        """Print a word of MEANING, and what it is about."""
+        line = Text(f"{word:<8}", style=MEANING[word])
+        self._console.print(line.append(self._plain(text), style=""))
+
+    @contextmanager
+    def step(self, what: str, now: Callable[[], str] | None = None) -> Iterator[None]:
+        """
+        Show that something takes its time: live with what is seen meanwhile, then one line.
+
+        Args:
+            now: Says what is seen at the moment; asked a few times a second.
+        """
+        begin = time.monotonic()
+        if self.is_live:
+            spinner = "line" if self.ascii_only else "dots"
+            with self._console.status(_Now(self._plain(what), now), spinner=spinner):
+                yield
+        else:
+            yield
+        self.say(f"{what}: {time.monotonic() - begin:.1f} s", style="dim")
+
+    def predict(self, question: str) -> str:
+        """
+        Ask for a prediction where somebody can answer; a run never waits longer than half a minute.
+
+        Returns:
+            The answer, or nothing.
+        """
+        self.say(f"Predict: {question}", style="bold")
+        if not (self.is_live and sys.stdin.isatty()) or os.environ.get("CI"):
+            return ""
+        self._console.print(f"  your answer (Enter goes on, and so do {PREDICT_S:.0f} s): ", end="")
+        self._file.flush()
+        if not select.select([sys.stdin], [], [], PREDICT_S)[0]:
+            self._console.print()
+            return ""
+        return sys.stdin.readline().strip()
+
+    def compare(self, predicted: str, seen: str) -> None:
+        """Put what was seen beside the prediction."""
+        if predicted:
+            self.say(f"You said: {predicted}. It was: {seen}.")
+        else:
+            self.say(f"It was: {seen}.")
+
+
+class _Now:
+    """The text of a step: what it does, and what is seen at the moment of drawing."""
+
+    def __init__(self, what: str, now: Callable[[], str] | None) -> None:
+        self._what, self._now = what, now
+        self._seen, self._asked = "", 0.0
+
+    def __rich__(self) -> Text:
+        if self._now is not None and time.monotonic() - self._asked > REFRESH_S:
+            self._seen, self._asked = self._now(), time.monotonic()
+        return Text(f"{self._what} {self._seen}".rstrip())
