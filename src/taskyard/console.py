@@ -29,9 +29,9 @@ class Show:
     neighbour is printed.
     """
 
-    def __init__(self, file: TextIO | None = None) -> None:
+    def __init__(self, file: TextIO | None = None, console: Console | None = None) -> None:
         self._file = file or sys.stdout
-        self._console = Console(file=self._file, highlight=False, soft_wrap=False)
+        self._console = console or Console(file=self._file, highlight=False)
         encoding = (getattr(self._file, "encoding", None) or "ascii").lower()
         self.ascii_only = not encoding.startswith("utf")
 

@@ -16,6 +16,7 @@ from taskyard.course import Course, Lab
 from taskyard.desk import Desk
 from taskyard.engine import Choice
 from taskyard.engine.holder import end_run, kept_runs
+from taskyard.engine.reports import failure
 from taskyard.errors import TaskyardError
 from taskyard.stack import Stack, project_prefix, temporary_folder
 
@@ -61,7 +62,7 @@ class Runner:
             names = ", ".join(stack.project.services)
             with self._show.step(f"starting {names}", lambda: states(stack)):
                 stack.up()
-            module.demo(stack, self._show)
+            self._experiment(module, stack)
         except BaseException:
             stack.close()
             raise
@@ -69,6 +70,17 @@ class Runner:
         if self._desk:
             self._desk.record(self._lab, "demo")
             self._next_step(module)
+
+    def _experiment(self, module: Any, stack: Stack) -> None:
+        try:
+            module.demo(stack, self._show)
+        except TimeoutError as error:
+            # What a demo waits for does not come when a service has died meanwhile
+            for replica in stack.ps():
+                if replica.state == "restarting" or replica.exit_code:
+                    raise failure(stack.project, stack.engine, replica) from error
+            hint = f"try once more; if it stays so: make doctor, and make check-{self._lab.number}"
+            raise TaskyardError(str(error), path=self._lab.demo, hint=hint) from error
 
     def _end(self, stack: Stack, keep: bool) -> None:
         if keep:

@@ -63,7 +63,11 @@ class Queues:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing waits and nothing is unacknowledged."""
+        """
+        Whether nothing waits and nothing is unacknowledged.
+
+        Tasks may still run: by default a message is acknowledged when its task begins.
+        """
         return not self.waiting and not self.unacknowledged
 
     def table(self) -> Table:
@@ -122,8 +126,8 @@ def wait_for(
     """
     Look until the view is as wanted, and return it.
 
-    A worker stores a result a moment before it acknowledges the message, so whoever looks at a
-    side effect waits for it first.
+    Messages, results and events come and go a moment apart, so whoever looks at one of them waits
+    for that one first.
 
     Raises:
         TimeoutError: Says what was there last.

@@ -29,6 +29,10 @@ ENDS = {
 }
 
 
+class NoWorkerError(TimeoutError):
+    """Fewer workers answered than there should be."""
+
+
 @dataclass(frozen=True)
 class TaskRun:
     """
@@ -208,7 +212,7 @@ class Recorder:
         labels: Host name to what a chart calls it; see `labels_of`.
 
     Raises:
-        TimeoutError: On entering: fewer workers confirmed in time; says which.
+        NoWorkerError: On entering: fewer workers confirmed in time; says which.
     """
 
     def __init__(
@@ -278,9 +282,10 @@ class Recorder:
             self._runs[key] = run
 
     def timeline(self) -> Timeline:
-        """Return what was recorded so far."""
+        """Return what was recorded so far, without what a worker had received before."""
         with self._lock:
-            runs = sorted(self._runs.values(), key=lambda run: run.started or math.inf)
+            known = [run for run in self._runs.values() if run.received is not None]
+        runs = sorted(known, key=lambda run: run.started or math.inf)
         return Timeline(tuple(runs), self._labels)
 
     def wait(self, ended: int, timeout_s: float = 60.0) -> Timeline:
@@ -331,7 +336,7 @@ def wait_for_workers(
     Ask until that many nodes have answered, and return their names, sorted.
 
     Raises:
-        TimeoutError: Fewer did; names them.
+        NoWorkerError: Fewer did; names them.
     """
     end = time.monotonic() + timeout_s
     names: set[str] = set()
@@ -344,4 +349,4 @@ def wait_for_workers(
             return sorted(names)
         if time.monotonic() > end:
             told = ", ".join(sorted(names)) or "none"
-            raise TimeoutError(f"{workers} workers should answer; in {timeout_s:g} s did: {told}")
+            raise NoWorkerError(f"{workers} workers should answer; in {timeout_s:g} s did: {told}")

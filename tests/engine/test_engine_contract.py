@@ -313,7 +313,8 @@ def test_a_service_that_dies_at_its_start_is_an_error_with_its_last_lines(
     engine: str, tmp_path: Path
 ) -> None:
     """The error has the exit code, what the service wrote, and where it stands."""
-    folder = one_service(tmp_path / "lab", "", "python service.py dies")
+    command = '["sh", "-c", "echo cannot go on >&2; exit 3"]'
+    folder = one_service(tmp_path / "lab", "", command)
     with pytest.raises(ServiceError, match="`one` ended with exit code 3") as caught:
         Stack(folder, engine).__enter__()
     assert "cannot go on" in str(caught.value)
