@@ -1,0 +1,36 @@
+"""What discovery finds, for the tests that are parametrised by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from taskyard.course import ROOT, Course
+from taskyard.errors import TaskyardError
+
+try:
+    COURSE, FAULTS = Course.discover(), ""
+except TaskyardError as error:  # test_discovery.py says it once, and then nothing else is found
+    COURSE, FAULTS = Course(ROOT, ()), str(error)
+
+CHAPTERS = [pytest.param(chapter, id=chapter.path.stem) for chapter in COURSE.chapters]
+LABS = [pytest.param(lab, id=lab.folder.name) for lab in COURSE.labs]
+VARIANTS = [
+    pytest.param(lab, variant, id=f"{lab.folder.name}-{variant}")
+    for lab in COURSE.labs
+    for variant in lab.variants
+]
+
+
+def name(path: Path) -> str:
+    """Return a path as it is written in the repository."""
+    return path.relative_to(COURSE.root).as_posix()
+
+
+_PATHS = [
+    *(chapter.path for chapter in COURSE.chapters),
+    *(lab.readme for lab in COURSE.labs),
+    *(COURSE.root / page for page in ("README.md", "CONTRIBUTING.md", "GLOSSARY.md")),
+]
+PAGES = [pytest.param(path, id=name(path)) for path in _PATHS if path.is_file()]
