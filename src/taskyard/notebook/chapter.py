@@ -1,0 +1,123 @@
+"""A chapter's Markdown as a notebook that has not run yet."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+from nbformat import NotebookNode, from_dict
+
+from taskyard.errors import TaskyardError
+from taskyard.notebook.faults import find_faults
+from taskyard.notebook.links import notebook_link, relink
+
+# Without a kernelspec JupyterLab asks for one at every opening. `language_info` has no `version`:
+# each patch release of Python would change each notebook.
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+    },
+}
+
+# How jupytext notes blank lines, for the way back that nobody goes.
+JUPYTEXT_KEYS = ("lines_to_next_cell", "lines_to_end_of_cell_marker")
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """
+    A chapter's notebook, and where each cell comes from.
+
+    Attributes:
+        lines: Per cell, the chapter's line of the cell's first line of source, counted from 1.
+    """
+
+    notebook: NotebookNode
+    lines: tuple[int, ...]
+
+
+def convert(chapter: Path) -> NotebookNode:
+    """
+    Convert a chapter to a notebook without outputs; the same text gives the same notebook.
+
+    Raises:
+        TaskyardError: The chapter holds what would not work in a notebook; has all faults.
+    """
+    return read_chapter(chapter).notebook
+
+
+def read_chapter(chapter: Path) -> Conversion:
+    """Convert a chapter and keep the lines; raises as `convert` does."""
+    text = chapter.read_text(encoding="utf-8")
+    notebook: NotebookNode = jupytext.reads(text, fmt="md")
+    for cell in notebook.cells:
+        for key in JUPYTEXT_KEYS:
+            cell.metadata.pop(key, None)
+    rows = text.splitlines()
+    notebook.cells, lines = _join(notebook.cells, _lines(notebook.cells, rows), rows)
+    if faults := find_faults(chapter, text, list(zip(notebook.cells, lines, strict=True))):
+        raise TaskyardError.of(faults)
+    notebook.metadata = notebook_metadata()
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    seen: dict[str, int] = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = relink(cell.source, notebook_link)
+        # jupytext draws ids at random. An id that follows from the source also says whether an
+        # output that was kept still belongs to its cell.
+        digest = hashlib.sha256(f"{cell.cell_type}\0{cell.source}".encode()).hexdigest()[:10]
+        seen[digest] = seen.get(digest, 0) + 1
+        cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+    return Conversion(notebook, lines)
+
+
+def notebook_metadata() -> NotebookNode:
+    """Return what every notebook of the course says about itself."""
+    metadata: NotebookNode = from_dict(METADATA)  # type: ignore[no-untyped-call]
+    return metadata
+
+
+def _join(
+    cells: list[NotebookNode], lines: list[int], text: list[str]
+) -> tuple[list[NotebookNode], tuple[int, ...]]:
+    """
+    Join Markdown cells that follow each other.
+
+    jupytext begins a new one at two blank lines, also inside of `~~~` and `<details>`.
+    """
+    joined: list[tuple[NotebookNode, int]] = []
+    for cell, line in zip(cells, lines, strict=True):
+        before, first = joined[-1] if joined else (None, 0)
+        if before and all(c.cell_type == "markdown" and not c.metadata for c in (before, cell)):
+            last = line + len(cell.source.splitlines())
+            before.source = "\n".join(text[first - 1 : last - 1])
+        else:
+            joined.append((cell, line))
+    return [cell for cell, _ in joined], tuple(line for _, line in joined)
+
+
+def _lines(cells: list[NotebookNode], text: list[str]) -> list[int]:
+    """Find each cell in the text: jupytext takes the lines over as they are, in their order."""
+    found, start = [], 0
+    for cell in cells:
+        source = cell.source.splitlines()
+        is_code = cell.cell_type == "code"
+        if is_code and source and source[0].startswith("%%") and source[0] not in text[start:]:
+            source = source[1:]  # jupytext's own: a ```bash fence becomes a %%bash cell
+        while text[start : start + len(source)] != source or (
+            is_code and not text[start - 1].startswith("```")
+        ):
+            start += 1
+            if start > len(text):
+                raise AssertionError(f"a cell is not in its chapter:\n{cell.source}")
+        found.append(start + 1)
+        start += len(source)
+    return found

@@ -1,0 +1,160 @@
+"""Run a notebook's cells in a kernel of their own, and leave nothing of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+import taskyard
+
+GUARD = Path(__file__).with_name("guard.py")
+SET = {
+    "TZ": "UTC",
+    "LC_ALL": "C.UTF-8",
+    "COLUMNS": "100",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
+# PYTHONHASHSEED must stay unset: an output that depends on the order of a set has to turn red
+# here and not on a learner's machine. ipykernel looks at PYTEST_CURRENT_TEST.
+UNSET = (
+    "CLICOLOR_FORCE",
+    "FORCE_COLOR",
+    "MPLBACKEND",
+    "MATPLOTLIBRC",
+    "NO_COLOR",
+    "PYTEST_CURRENT_TEST",
+    "PYTHONHASHSEED",
+    "PYTHONSTARTUP",
+    "PYTHONWARNINGS",
+)
+
+
+class CellFailedError(Exception):
+    """A cell of a notebook failed; `index` counts all cells from 0."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(reason)
+        self.index = index
+
+
+def kernel_environment(base: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment in which a notebook's outputs are the same on every machine."""
+    path = [str(Path(taskyard.__file__).parents[1]), *filter(None, [base.get("PYTHONPATH")])]
+    kept = {name: value for name, value in base.items() if name not in UNSET}
+    return kept | SET | {"PYTHONPATH": os.pathsep.join(path)}
+
+
+def execute(notebook: NotebookNode, folder: Path, timeout_s: float = 120.0) -> None:
+    """
+    Run all cells of a notebook, in place.
+
+    Args:
+        notebook: Gets the outputs, also of the cells before one that fails.
+        folder: The kernel's working directory.
+        timeout_s: Deadline of each cell.
+
+    Raises:
+        CellFailedError: A cell raised and is not tagged `raises-exception`, its deadline passed, or
+            the kernel ended in it.
+    """
+    client = _Client(
+        notebook,
+        timeout=timeout_s,
+        startup_timeout=60,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        store_widget_state=False,
+        allow_errors=False,
+        shutdown_kernel="immediate",
+        resources={"metadata": {"path": str(folder)}},
+    )
+    with _guarded() as guard:
+        client.guard = guard
+        kernel = client.create_kernel_manager()
+        kernel.transport_encryption = "auto"  # or ipykernel 7.4 warns on stderr
+        kernel.kernel_spec_manager.kernel_dirs = []  # this interpreter, not the user's `python3`
+        kernel.connection_file = str(guard.folder / "kernel.json")
+        own = {
+            "IPYTHONDIR": str(guard.folder / "ipython"),  # not the user's profile
+            "JUPYTER_RUNTIME_DIR": str(guard.folder),
+        }
+        try:
+            client.execute(env=kernel_environment(os.environ) | own)
+        except CellExecutionError as error:
+            reason = f"a cell raised `{error.ename}: {error.evalue}`"
+            raise CellFailedError(client.index, reason) from error
+        except CellTimeoutError as error:
+            reason = f"a cell did not end within {timeout_s:g} s"
+            raise CellFailedError(client.index, reason) from error
+        except DeadKernelError as error:
+            raise CellFailedError(client.index, "the kernel ended in this cell") from error
+
+
+@dataclass(frozen=True)
+class _Guard:
+    """A process that removes the folder, and ends the kernels, when this one is no more."""
+
+    folder: Path
+    pipe: IO[str]
+
+    def watch(self, group: int) -> None:
+        self.pipe.write(f"{group}\n")
+        self.pipe.flush()
+
+
+@contextmanager
+def _guarded() -> Iterator[_Guard]:
+    command = [sys.executable, "-I", "-S", str(GUARD)]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for the builder
+    ) as process:
+        assert process.stdin and process.stdout
+        guard = _Guard(Path(process.stdout.readline().strip()), process.stdin)
+        yield guard
+        guard.pipe.write("done\n")
+
+
+class _Client(NotebookClient):
+    """
+    Names its kernel to the guard as soon as it is started; a kernel leads its own group.
+
+    Attributes:
+        index: Of the cell that runs, from 0.
+    """
+
+    guard: _Guard
+    index = 0
+
+    async def async_execute_cell(
+        self, cell: NotebookNode, cell_index: int, *options: Any, **more: Any
+    ) -> NotebookNode:
+        self.index = cell_index
+        return await super().async_execute_cell(cell, cell_index, *options, **more)
+
+    async def async_start_new_kernel(self, **options: Any) -> None:
+        # nbclient's own handlers turn Ctrl-C into an AssertionError; without them it is a
+        # KeyboardInterrupt, SIGTERM ends the builder, and the guard does the rest.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().remove_signal_handler(number)
+        await super().async_start_new_kernel(**options)
+        assert self.km and isinstance(self.km.provisioner, LocalProvisioner)
+        assert self.km.provisioner.pid
+        self.guard.watch(self.km.provisioner.pid)

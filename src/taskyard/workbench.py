@@ -1,0 +1,105 @@
+"""
+What a chapter's first cell opens: a lab's files to work on, and its stack.
+
+    from taskyard.workbench import open_lab
+
+    bench = open_lab("first-task")
+    bench.up()
+
+Everything is on a temporary copy: a chapter never touches the learner's desk. The copy and the
+processes go with the kernel, also when it is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from taskyard.course import Course, Lab
+from taskyard.display import set_up_display
+from taskyard.stack import REDIS_PORT, Stack
+
+_open: Bench | None = None
+
+
+class Bench:
+    """
+    A temporary copy of a lab's files, on `sys.path`, and the stack that its Compose file describes.
+
+    Attributes:
+        folder: Where the copy is.
+        stack: Not up yet. `up()` starts it; it has all that a chapter does with it.
+    """
+
+    def __init__(self, lab: Lab, variant: str, folder: Path) -> None:
+        self.folder = folder
+        self.stack = Stack(folder, engine="local", label=lab.slug, remove=[folder])
+        self._name = f"lab {lab.slug}, {variant}"
+        sys.path.insert(0, str(folder))
+
+    def up(self) -> None:
+        """Start the stack, and set the environment so that this process reaches its Redis."""
+        self.stack.up()
+        self.connect()
+
+    def connect(self) -> None:
+        """
+        Set the variables of the Compose file that hold a Redis URL, for this process.
+
+        Inside the stack a URL names the service; out here it names the address that stands for it.
+        """
+        services = self.stack.project.services
+        for service in services.values():
+            for name, value in service.environment.items():
+                url = urlsplit(value)
+                login, at, _ = url.netloc.rpartition("@")
+                if url.scheme == "redis" and url.hostname and url.hostname in services:
+                    host, port = self.stack.endpoint(url.hostname, url.port or REDIS_PORT)
+                    address = f"{login}{at}{host}:{port}"
+                    os.environ[name] = url._replace(netloc=address).geturl()
+
+    def close(self) -> None:
+        """Stop the stack and remove the copy; modules imported from it are forgotten."""
+        self.stack.close()
+        if str(self.folder) in sys.path:
+            sys.path.remove(str(self.folder))
+        for name, module in list(sys.modules.items()):
+            if Path(getattr(module, "__file__", None) or os.sep).is_relative_to(self.folder):
+                del sys.modules[name]
+
+    def __repr__(self) -> str:
+        return f"<{self._name}>"  # the same for the embedded server and for REDIS_URL
+
+
+def open_lab(lab: str | int, variant: str = "solution", course: Course | None = None) -> Bench:
+    """
+    Copy a lab's files to a temporary folder that this process can import from.
+
+    Opening a lab closes the one opened before, so that a first cell can run twice.
+
+    Args:
+        lab: Slug or number.
+        variant: "starter", "solution", or the name of a wrong answer.
+        course: Default: the course that this package belongs to.
+
+    Raises:
+        TaskyardError: There is no such lab or variant.
+    """
+    global _open
+    if _open is not None:
+        _open.close()
+        _open = None
+    found = (course or Course.discover()).lab(lab)
+    folder = Path(tempfile.mkdtemp(prefix=f"taskyard-{found.slug}-")).resolve()
+    try:
+        found.assemble(variant, into=folder)
+        _open = Bench(found, variant, folder)
+    except BaseException:
+        shutil.rmtree(folder)  # nothing watches over it yet
+        raise
+    set_up_display(folder)
+    return _open
