@@ -185,11 +185,14 @@ def doctor() -> None:
 @click.argument("name")
 def new(name: str) -> None:
     """Make the next chapter, its lab and its cards from the templates."""
+    from taskyard.chapter_map import write_map
     from taskyard.course import Course
     from taskyard.template import create
 
     for path in create(Course.discover(), name):
         click.echo(path)
+    write_map(Course.discover())
+    click.echo("next: fill in each TODO, then make notebooks and make test")
 
 
 @main.command()
@@ -219,7 +222,7 @@ def start(options: tuple[str, ...]) -> None:
 
 
 @main.command("map")
-def write_map() -> None:
+def draw_map() -> None:
     """Write the table of chapters in README.md."""
     from taskyard import chapter_map
     from taskyard.course import Course

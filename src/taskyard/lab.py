@@ -31,7 +31,7 @@ class Runner:
         """
         self._lab, self._show = lab, show
         self._desk = None if folder else Desk(course)
-        self._folder = folder or Desk(course).folder(lab)
+        self._folder = folder or self._own_desk().folder(lab)
         # Two clones of the course have labs of one name, and must not end each other's runs
         clone = hashlib.sha256(str(course.root).encode()).hexdigest()[:4]
         self._label = f"{lab.slug}-{clone}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HELLO = "taskyard-hello"
 STEP_S = 0.05
+TICK_COLUMNS = 8
 ENDS = {
     "task-succeeded": "SUCCESS",
     "task-failed": "FAILURE",
@@ -51,6 +52,12 @@ class TaskRun:
     ended: float | None = None
     state: str = "RECEIVED"
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """Return start and end of a finished execution."""
+        assert self.started is not None and self.ended is not None
+        return self.started, self.ended
+
 
 @dataclass(frozen=True)
 class Lane:
@@ -76,22 +83,24 @@ class Timeline:
     @property
     def finished(self) -> tuple[TaskRun, ...]:
         """Return the executions that have begun and ended."""
-        return tuple(run for run in self.runs if run.started and run.ended)
+        return tuple(r for r in self.runs if r.started is not None and r.ended is not None)
+
+    @property
+    def begin(self) -> float:
+        """Return when the first execution began; 0 where there is none."""
+        return min((run.span[0] for run in self.finished), default=0.0)
 
     @property
     def seconds(self) -> float:
         """Return the time from the first start to the last end."""
-        runs = self.finished
-        if not runs:
-            return 0.0
-        return max(r.ended or 0.0 for r in runs) - min(r.started or 0.0 for r in runs)
+        return max((run.span[1] for run in self.finished), default=0.0) - self.begin
 
     def at_once(self) -> int:
         """Count the most executions that overlap."""
         changes = sorted(
             change
             for run in self.finished
-            for change in ((run.started or 0.0, 1), (run.ended or 0.0, -1))
+            for change in ((run.span[0], 1), (run.span[1], -1))
         )
         most = running = 0
         for _, change in changes:
@@ -102,10 +111,10 @@ class Timeline:
     def lanes(self) -> list[Lane]:
         """Sort the executions into the fewest slots a node in which none overlap."""
         slots: dict[str, list[list[TaskRun]]] = {}
-        for run in sorted(self.finished, key=lambda run: run.started or 0.0):
+        for run in sorted(self.finished, key=lambda run: run.span):
             rows = slots.setdefault(run.node, [])
             for row in rows:
-                if (row[-1].ended or 0.0) <= (run.started or 0.0):
+                if row[-1].span[1] <= run.span[0]:
                     row.append(run)
                     break
             else:
@@ -135,16 +144,16 @@ class Timeline:
             return "no task ran"
         names = [self.label(lane) for lane in lanes]
         margin = max(map(len, names)) + 1
-        columns = max(10, width - margin - 1)
-        begin = min(run.started or 0.0 for run in self.finished)
+        columns = max(10, width - margin - 2)
         scale = columns / (self.seconds or 1.0)
         shades = "#=" if ascii_only else "█▒"
         lines = []
         for name, lane in zip(names, lanes, strict=True):
             cells = [" "] * columns
             for number, run in enumerate(lane.runs):
-                first = min(columns - 1, int(((run.started or 0.0) - begin) * scale))
-                last = min(columns, max(first + 1, round(((run.ended or 0.0) - begin) * scale)))
+                started, ended = run.span
+                first = min(columns - 1, int((started - self.begin) * scale))
+                last = min(columns, max(first + 1, round((ended - self.begin) * scale)))
                 cells[first:last] = shades[number % 2] * (last - first)
             lines.append(f"{name:<{margin}}{''.join(cells)}".rstrip())
         return "\n".join([*lines, " " * margin + _axis(columns, self.seconds)])
@@ -174,12 +183,8 @@ class Timeline:
 
     def _draw(self, axis: Any) -> None:
         lanes = self.lanes()
-        begin = min((run.started or 0.0 for run in self.finished), default=0.0)
         for row, lane in enumerate(lanes):
-            spans = [
-                ((run.started or 0.0) - begin, (run.ended or 0.0) - (run.started or 0.0))
-                for run in lane.runs
-            ]
+            spans = [(run.span[0] - self.begin, run.span[1] - run.span[0]) for run in lane.runs]
             colours = ["#2f6f9f" if run.state == "SUCCESS" else "#b5493b" for run in lane.runs]
             axis.broken_barh(spans, (row - 0.35, 0.7), color=colours, edgecolor="white")
         axis.set_yticks(range(len(lanes)), [self.label(lane) for lane in lanes])
@@ -188,14 +193,17 @@ class Timeline:
 
 
 def _axis(columns: int, seconds: float) -> str:
-    """Write the seconds under a chart: 0, the end, and round numbers that fit between."""
-    step = 10 ** math.floor(math.log10(max(seconds, 0.01)))
-    step = next(s for s in (step / 2, step, 2 * step, 5 * step) if seconds / s <= columns / 8)
-    cells = [" "] * (columns + 8)
-    for number in range(int(seconds / step) + 1):
+    """Write the seconds under a chart, at round numbers, as many as fit."""
+    steps = (base * 10**power for power in range(-4, 6) for base in (1, 2, 5))
+    step = next(step for step in steps if seconds / step <= columns / TICK_COLUMNS)
+    cells = [" "] * (columns + 2)
+    number = 0
+    while number * step <= seconds:
         text = f"{number * step:g}"
         at = int(number * step / (seconds or 1.0) * columns)
-        cells[at : at + len(text)] = text
+        if at + len(text) <= columns:
+            cells[at : at + len(text)] = text
+        number += 1
     return "".join(cells).rstrip() + " s"
 
 
@@ -344,7 +352,7 @@ def wait_for_workers(
         answers: Iterable[Mapping[str, Any]] = app.control.broadcast(
             question, reply=True, timeout=0.5, limit=workers
         )
-        names = {name for answer in answers or () for name in answer}
+        names |= {name for answer in answers or () for name in answer}
         if len(names) >= workers:
             return sorted(names)
         if time.monotonic() > end:

@@ -204,8 +204,9 @@ class LocalEngine:
         options = list(service.command or ())
         if options[:1] in (["redis-server"], ["valkey-server"]):
             del options[0]
-        binary = str(get_binary_path())
-        return [binary, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(data), *options]
+        server = [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(port)]
+        # With a title of its own it would write over its environment, which `sweep` reads
+        return [*server, "--dir", str(data), "--set-proc-title", "no", *options]
 
     def _health(self, service: Service, index: int) -> dict[str, Any] | None:
         check = service.healthcheck

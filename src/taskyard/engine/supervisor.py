@@ -54,6 +54,7 @@ class Supervisor:
             await self.over.wait()
         for process in self.processes.values():
             process.wanted = False
+            process.send(signal.SIGKILL)
         clean_up(self.about)
 
     def _lifeline(self) -> None:
