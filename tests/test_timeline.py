@@ -76,7 +76,7 @@ def test_the_chart_shows_length_and_neighbours() -> None:
     """A lane is as long as its share of the whole time, and neighbours differ in shade."""
     first, second, axis = (
         timeline(run("host-a", 0, 2), run("host-a", 2, 4), run("host-b", 0, 1))
-        .chart(51, ascii_only=True)
+        .chart(52, ascii_only=True)
         .splitlines()
     )
     assert first == "worker-1 " + 20 * "#" + 20 * "="

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import select
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import TextIO
 
 from rich.console import Console, RenderableType
@@ -18,7 +20,17 @@ PREDICT_S = 30.0
 REFRESH_S = 0.25
 MEANING = {"pass": "green", "ok": "green", "FAIL": "bold red", "not run": "dim", "without": "dim"}
 
-ASCII = str.maketrans({"…": "...", "·": "-", "→": "->", "×": "x", "–": "-", "—": "-", "’": "'"})
+NEIGHBOURS = {"…": "...", "·": "-", "→": "->", "×": "x", "–": "-", "—": "-", "’": "'"}
+
+
+def _neighbour(error: UnicodeError) -> tuple[str, int]:
+    """Encode a character that the output's encoding lacks as its ASCII neighbour."""
+    assert isinstance(error, UnicodeEncodeError)
+    missing = error.object[error.start : error.end]
+    return "".join(NEIGHBOURS.get(character, "?") for character in missing), error.end
+
+
+codecs.register_error("taskyard-neighbour", _neighbour)
 
 
 class Show:
@@ -31,6 +43,8 @@ class Show:
 
     def __init__(self, file: TextIO | None = None, console: Console | None = None) -> None:
         self._file = file or sys.stdout
+        if isinstance(self._file, TextIOWrapper):
+            self._file.reconfigure(errors="taskyard-neighbour")
         self._console = console or Console(file=self._file, highlight=False)
         encoding = (getattr(self._file, "encoding", None) or "ascii").lower()
         self.ascii_only = not encoding.startswith("utf")
@@ -43,26 +57,21 @@ class Show:
     def is_live(self) -> bool:
         return self._console.is_terminal and not self._console.is_dumb_terminal
 
-    def _plain(self, text: str) -> str:
-        if not self.ascii_only:
-            return text
-        return text.translate(ASCII).encode("ascii", "replace").decode()
-
     def title(self, text: str) -> None:
-        self._console.print(Text(self._plain(text), style="bold"))
+        self._console.print(Text(text, style="bold"))
 
     def say(self, text: str = "", style: str = "") -> None:
         """Print a paragraph, wrapped to the width of the terminal."""
-        self._console.print(Text(self._plain(text), style=style))
+        self._console.print(Text(text, style=style))
 
     def raw(self, text: str) -> None:
         """Print lines as they are: charts, logs, differences."""
         for line in text.splitlines():
-            self._console.print(Text(self._plain(line)), soft_wrap=True)
+            self._console.print(Text(line), soft_wrap=True)
 
     def command(self, line: str) -> None:
         """Print a command that the learner can type."""
-        self._console.print(Text(f"  $ {self._plain(line)}", style="cyan"), soft_wrap=True)
+        self._console.print(Text(f"  $ {line}", style="cyan"), soft_wrap=True)
 
     def table(self, table: RenderableType) -> None:
         self._console.print(table)
@@ -78,12 +87,12 @@ class Show:
         colours = {"+": "green", "-": "red", "@": "cyan"}
         for line in text.splitlines():
             style = colours.get(line[:1], "")
-            self._console.print(Text(self._plain(line), style=style), soft_wrap=True)
+            self._console.print(Text(line, style=style), soft_wrap=True)
 
     def outcome(self, word: str, text: str) -> None:
         """Print a word of MEANING, and what it is about."""
         line = Text(f"{word:<8}", style=MEANING[word])
-        self._console.print(line.append(self._plain(text), style=""))
+        self._console.print(line.append(text, style=""))
 
     @contextmanager
     def step(self, what: str, now: Callable[[], str] | None = None) -> Iterator[None]:
@@ -96,7 +105,7 @@ class Show:
         begin = time.monotonic()
         if self.is_live:
             spinner = "line" if self.ascii_only else "dots"
-            with self._console.status(_Now(self._plain(what), now), spinner=spinner):
+            with self._console.status(_Now(what, now), spinner=spinner):
                 yield
         else:
             yield

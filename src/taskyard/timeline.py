@@ -144,7 +144,7 @@ class Timeline:
             return "no task ran"
         names = [self.label(lane) for lane in lanes]
         margin = max(map(len, names)) + 1
-        columns = max(10, width - margin - 2)
+        columns = max(10, width - margin - 3)  # the axis ends with a number and its unit
         scale = columns / (self.seconds or 1.0)
         shades = "#=" if ascii_only else "█▒"
         lines = []
@@ -196,12 +196,12 @@ def _axis(columns: int, seconds: float) -> str:
     """Write the seconds under a chart, at round numbers, as many as fit."""
     steps = (base * 10**power for power in range(-4, 6) for base in (1, 2, 5))
     step = next(step for step in steps if seconds / step <= columns / TICK_COLUMNS)
-    cells = [" "] * (columns + 2)
+    cells = [" "] * (columns + 1)
     number = 0
     while number * step <= seconds:
         text = f"{number * step:g}"
         at = int(number * step / (seconds or 1.0) * columns)
-        if at + len(text) <= columns:
+        if at + len(text) <= len(cells):
             cells[at : at + len(text)] = text
         number += 1
     return "".join(cells).rstrip() + " s"

@@ -1,0 +1,225 @@
+"""The commands as a learner runs them: real processes, a desk of their own, the local engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+
+from taskyard.course import ROOT, Course
+
+DEADLINE_S = 60.0
+NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent"}
+
+Taskyard = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def environment(work: Path, **more: str) -> Mapping[str, str]:
+    return {**os.environ, **NO_DOCKER, "TASKYARD_WORK": str(work), "COLUMNS": "60", **more}
+
+
+@pytest.fixture
+def taskyard(tmp_path: Path) -> Taskyard:
+    """Run `python -m taskyard` with a desk below `tmp_path`, in a terminal of 60 columns."""
+
+    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "taskyard", *arguments],
+            env=environment(tmp_path / "work", **more),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S * 2,
+        )
+
+    return run
+
+
+def solve(work: Path, variant: str = "solution") -> None:
+    Course.discover().lab("first-task").assemble(variant, work / "labs" / "first-task")
+
+
+def temporary() -> set[str]:
+    return {path.name for path in Path(tempfile.gettempdir()).glob("taskyard-*")}
+
+
+def ours() -> list[str]:
+    """List the processes of lab 01's runs, wherever they were started from."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if any("taskyard-first-task-" in word for word in process.cmdline()):
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.mark.xdist_group("lab-1")
+def test_a_lab_from_the_start_to_the_next_step(taskyard: Taskyard, tmp_path: Path) -> None:
+    """Demo, check that fails for its reason, hints, solution, check that passes, progress."""
+    before = temporary()
+    demo = taskyard("lab", "1")
+    assert (demo.returncode, demo.stderr) == (0, "")
+    for seen in ("using the local engine: no Docker engine answers", "Predict:", "worker-1 slot 2"):
+        assert seen in demo.stdout
+    assert "make check-1" in demo.stdout.splitlines()[-1]
+    assert max(map(len, demo.stdout.splitlines())) <= 60
+
+    failed = taskyard("check", "1")
+    assert failed.returncode == 1
+    assert "FAIL    The customer has the answer" in failed.stdout
+    assert "look at: endpoint.py, place_order" in " ".join(failed.stdout.split())
+    assert "not run A worker sends every e-mail once." in failed.stdout
+
+    for number in (1, 2, 3):
+        assert f"Hint {number} of 3" in taskyard("hint", "1").stdout
+    refused = taskyard("solution", "1")
+    assert refused.returncode == 1
+    assert "has not passed yet" in refused.stderr
+    assert "+    return [send_email.delay" in taskyard("solution", "1", "--yes").stdout
+
+    solve(tmp_path / "work")
+    passed = taskyard("check", "1", "--json", str(tmp_path / "verdicts.json"))
+    assert passed.returncode == 0, passed.stdout
+    assert "All 3 requirements hold." in passed.stdout
+    verdicts = json.loads((tmp_path / "verdicts.json").read_text())["requirements"]
+    assert ["passed"] * 3 == [verdict["outcome"] for verdict in verdicts]
+    assert "passed" in taskyard("progress").stdout
+
+    reset = taskyard("reset", "1")
+    assert "your files are in" in reset.stdout
+    kept = tmp_path / "work" / "labs" / "first-task.1" / "endpoint.py"
+    assert "send_email.delay" in kept.read_text()
+    assert before == temporary()
+
+
+@pytest.mark.xdist_group("lab-1")
+def test_a_lab_reads_in_ascii_and_without_colour(taskyard: Taskyard) -> None:
+    """Where the output's encoding knows ASCII only, nothing else is printed."""
+    demo = taskyard("lab", "1", PYTHONIOENCODING="ascii", NO_COLOR="1", FORCE_COLOR="")
+    assert demo.returncode == 0, demo.stderr
+    assert demo.stdout.isascii()
+    assert "\x1b" not in demo.stdout
+    assert "###" in demo.stdout
+
+
+@pytest.mark.xdist_group("lab-1")
+def test_a_kept_stack_answers_until_it_is_taken_down(taskyard: Taskyard) -> None:
+    """`KEEP=1` leaves everything up, and `down` removes it."""
+    before = temporary()
+    kept = taskyard("lab", "1", KEEP="1")
+    assert "make down-1" in kept.stdout
+    assert ours()
+    assert "removing taskyard-first-task-" in taskyard("down", "1").stdout
+    assert (ours(), temporary()) == ([], before)
+    assert "Nothing of this lab is running." in taskyard("down", "1").stdout
+
+
+def test_a_forced_engine_never_falls_back(taskyard: Taskyard) -> None:
+    """Docker is asked for and does not answer: an error, and no local run."""
+    asked = taskyard("--engine", "docker", "lab", "1")
+    assert asked.returncode == 1
+    assert "you asked for Docker, but no Docker engine answers" in asked.stderr
+    assert asked.stdout == ""
+
+
+def test_an_unknown_lab_is_an_error_that_names_the_others(taskyard: Taskyard) -> None:
+    """A near miss is named."""
+    unknown = taskyard("lab", "frist-task")
+    assert unknown.returncode == 1
+    assert "there is no lab `frist-task`" in unknown.stderr
+    assert "did you mean `first-task`" in unknown.stderr
+    assert "Traceback" not in unknown.stderr
+
+
+def test_a_wrong_option_is_a_usage_error(taskyard: Taskyard) -> None:
+    """Exit status 2, as for any command line."""
+    assert taskyard("--engine", "podman", "lab", "1").returncode == 2
+
+
+@pytest.mark.xdist_group("lab-1")
+def test_a_syntax_error_of_the_learner_is_told_with_its_line(
+    taskyard: Taskyard, tmp_path: Path
+) -> None:
+    """The shop does not start: the check shows what Python said, and fails."""
+    solve(tmp_path / "work")
+    file = tmp_path / "work" / "labs" / "first-task" / "endpoint.py"
+    file.write_text("def place_order(addresses:\n")
+    failed = taskyard("check", "1")
+    assert failed.returncode == 1
+    assert "SyntaxError" in failed.stdout
+    assert "endpoint.py" in failed.stdout
+
+
+def test_a_broken_compose_file_is_told_with_its_line(taskyard: Taskyard, tmp_path: Path) -> None:
+    """A key that Compose does not know stops the lab before anything starts."""
+    solve(tmp_path / "work")
+    file = tmp_path / "work" / "labs" / "first-task" / "compose.yaml"
+    file.write_text(file.read_text().replace("    command:", "    comand:", 1))
+    failed = taskyard("lab", "1")
+    assert failed.returncode == 1
+    assert "did you mean `command`?" in failed.stderr
+    assert "compose.yaml:" in failed.stderr
+
+
+def test_doctor_has_a_line_for_each_thing_and_its_cure(taskyard: Taskyard) -> None:
+    """Without Docker a lab can still run, so the doctor is content and says so."""
+    told = taskyard("doctor")
+    assert told.returncode == 0
+    for what in ("Python", "embedded Redis", "Docker", "disk", "memory", "ports"):
+        assert what in told.stdout
+
+
+@pytest.mark.xdist_group("killed")
+@pytest.mark.parametrize("moment", range(10))
+def test_a_killed_lab_leaves_nothing(tmp_path: Path, moment: int) -> None:
+    """
+    `make lab-1` is killed at ten moments of its run, by three signals in turn.
+
+    SIGINT goes to the whole process group, as Ctrl-C does; the others to make alone.
+    """
+    before = temporary()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+    lab = subprocess.Popen(
+        ["make", "lab-1"],
+        env=environment(tmp_path / "work"),
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    time.sleep(0.1 + 0.7 * moment)  # the moment is the point, so this one sleep is wanted
+    number = signals[moment % 3]
+    if number == signal.SIGINT:
+        os.killpg(lab.pid, number)
+    else:
+        lab.send_signal(number)
+    lab.wait(timeout=DEADLINE_S)
+    end = time.monotonic() + DEADLINE_S
+    while (group(lab.pid) or temporary() != before) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert (group(lab.pid), temporary()) == ([], before)
+
+
+def group(session: int) -> list[str]:
+    """List what is left of a session, and every supervisor and replica of lab 01."""
+    left = ours()
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                left.append(" ".join(process.cmdline()))
+        except (psutil.Error, ProcessLookupError):
+            continue
+    return left
