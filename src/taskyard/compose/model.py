@@ -1,0 +1,189 @@
+"""What a Compose file says, as frozen data: all that an engine sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Command = tuple[str, ...] | None
+"""An argument list; a string in the file is split as a shell would. None: the image's own."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """Source: Compose specification, `services.build`."""
+
+    context: Path
+    dockerfile: str = "Dockerfile"
+    target: str | None = None
+    args: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """One entry of `depends_on`."""
+
+    service: str
+    condition: Literal["service_started", "service_healthy", "service_completed_successfully"] = (
+        "service_started"
+    )
+    required: bool = True
+    restart: bool = False
+
+
+@dataclass(frozen=True)
+class Healthcheck:
+    """
+    How an engine finds out whether a replica is healthy.
+
+    Attributes:
+        test: `("CMD", arg, …)` or `("CMD-SHELL", text)`; empty where `disable` is set or only
+            times are given.
+        start_interval_s: Time between two tries while `start_period_s` lasts.
+    """
+
+    test: tuple[str, ...] = ()
+    interval_s: float = 30.0
+    timeout_s: float = 30.0
+    retries: int = 3
+    start_period_s: float = 0.0
+    start_interval_s: float = 5.0
+    disable: bool = False
+
+
+@dataclass(frozen=True)
+class Port:
+    """
+    One published port.
+
+    Attributes:
+        published: A number, a range such as `8000-8010`, or None for any free one.
+        mode: For swarm; `host` goes around its load balancer.
+    """
+
+    target: int
+    published: str | None = None
+    host_ip: str | None = None
+    protocol: str = "tcp"
+    mode: str = "ingress"
+
+
+@dataclass(frozen=True)
+class Mount:
+    """
+    One entry of `volumes` or `tmpfs`.
+
+    Attributes:
+        source: An absolute path (bind) or a volume's name; None for an anonymous volume.
+        size_bytes: The limit of a tmpfs.
+    """
+
+    type: Literal["bind", "volume", "tmpfs"]
+    target: str
+    source: str | None = None
+    read_only: bool = False
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Resources:
+    """`deploy.resources.limits` or `.reservations`; memory in bytes, CPUs as a number of cores."""
+
+    cpus: float | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Restart:
+    """`restart:`; `max_retries` counts for `on-failure:N` only, None: without an end."""
+
+    policy: Literal["no", "always", "on-failure", "unless-stopped"] = "no"
+    max_retries: int | None = None
+
+
+@dataclass(frozen=True)
+class FileGrant:
+    """A secret or config as a service uses it."""
+
+    source: str
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class Service:
+    """
+    One service.
+
+    Attributes:
+        line: Where it starts in the file, from 1.
+        lines: Line of each key of the service, from 1: `{"image": 4, …}`.
+        environment: Already merged: `env_file`, then `environment`, then what the shell passes
+            through. A name that nothing sets is absent.
+        replicas: `scale` or `deploy.replicas`, else 1.
+        networks: Name to aliases.
+        deploy: `endpoint_mode`, `placement` and `update_config` as they stand.
+        extensions: The `x-` keys of the service.
+    """
+
+    name: str
+    line: int
+    lines: Mapping[str, int] = field(default_factory=dict)
+    image: str | None = None
+    build: Build | None = None
+    command: Command = None
+    entrypoint: Command = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    depends_on: tuple[Dependency, ...] = ()
+    healthcheck: Healthcheck | None = None
+    replicas: int = 1
+    limits: Resources = Resources()
+    reservations: Resources = Resources()
+    deploy: Mapping[str, Any] = field(default_factory=dict)
+    ports: tuple[Port, ...] = ()
+    expose: tuple[str, ...] = ()
+    volumes: tuple[Mount, ...] = ()
+    networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    working_dir: str | None = None
+    user: str | None = None
+    init: bool = False
+    restart: Restart = Restart()
+    stop_signal: str | None = None
+    stop_grace_s: float = 10.0
+    profiles: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    container_name: str | None = None
+    links: tuple[str, ...] = ()
+    secrets: tuple[FileGrant, ...] = ()
+    configs: tuple[FileGrant, ...] = ()
+    develop: Mapping[str, Any] = field(default_factory=dict)
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Project:
+    """
+    One Compose file, read.
+
+    Attributes:
+        name: The file's `name:`, or None: whoever starts the project names it.
+        path: The file; `path.parent` is the project's folder.
+        volumes, networks, secrets, configs: The top-level entries, as they stand after
+            interpolation (an empty entry is `{}`).
+        warnings: Sentences for the reader, such as the one about an obsolete `version`.
+    """
+
+    name: str | None
+    path: Path
+    services: Mapping[str, Service]
+    volumes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    secrets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
