@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,7 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from taskyard.console import Show
 from taskyard.course import ROOT, Course
+from taskyard.engine.remains import PROJECT_MARK
+from taskyard.lab import Runner
+from taskyard.stack import project_prefix, temporary_folder
 
 DEADLINE_S = 60.0
 NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent"}
@@ -49,26 +53,40 @@ def solve(work: Path, variant: str = "solution") -> None:
     Course.discover().lab("first-task").assemble(variant, work / "labs" / "first-task")
 
 
-def temporary() -> set[str]:
-    return {path.name for path in Path(tempfile.gettempdir()).glob("taskyard-*")}
+@pytest.fixture
+def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """List the processes and state folders of this desk's runs of lab 01."""
+    monkeypatch.setenv("TASKYARD_WORK", str(tmp_path / "work"))
+    course = Course.discover()
+    prefix = project_prefix(Runner(course, course.lab("first-task"), Show()).label)
+
+    def look() -> list[str]:
+        found = [str(path) for path in temporary_folder().glob(f"{prefix}*")]
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                marked = process.environ().get(PROJECT_MARK, "").startswith(prefix)
+                if marked or any(prefix in word for word in process.cmdline()):
+                    found.append(" ".join(process.cmdline()))
+        return found
+
+    return look
 
 
-def ours() -> list[str]:
-    """List the processes of lab 01's runs, wherever they were started from."""
+def session(leader: int) -> list[str]:
+    """List what is left of a session."""
     found = []
     for process in psutil.process_iter():
-        try:
-            if any("taskyard-first-task-" in word for word in process.cmdline()):
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(" ".join(process.cmdline()))
-        except psutil.Error:
-            continue
     return found
 
 
 @pytest.mark.xdist_group("lab-1")
-def test_a_lab_from_the_start_to_the_next_step(taskyard: Taskyard, tmp_path: Path) -> None:
+def test_a_lab_from_the_start_to_the_next_step(
+    taskyard: Taskyard, tmp_path: Path, left: Callable[[], list[str]]
+) -> None:
     """Demo, check that fails for its reason, hints, solution, check that passes, progress."""
-    before = temporary()
     demo = taskyard("lab", "1")
     assert (demo.returncode, demo.stderr) == (0, "")
     for seen in ("using the local engine: no Docker engine answers", "Predict:", "worker-1 slot 2"):
@@ -101,7 +119,7 @@ def test_a_lab_from_the_start_to_the_next_step(taskyard: Taskyard, tmp_path: Pat
     assert "your files are in" in reset.stdout
     kept = tmp_path / "work" / "labs" / "first-task.1" / "endpoint.py"
     assert "send_email.delay" in kept.read_text()
-    assert before == temporary()
+    assert [] == left()
 
 
 @pytest.mark.xdist_group("lab-1")
@@ -115,14 +133,15 @@ def test_a_lab_reads_in_ascii_and_without_colour(taskyard: Taskyard) -> None:
 
 
 @pytest.mark.xdist_group("lab-1")
-def test_a_kept_stack_answers_until_it_is_taken_down(taskyard: Taskyard) -> None:
+def test_a_kept_stack_answers_until_it_is_taken_down(
+    taskyard: Taskyard, left: Callable[[], list[str]]
+) -> None:
     """`KEEP=1` leaves everything up, and `down` removes it."""
-    before = temporary()
     kept = taskyard("lab", "1", KEEP="1")
     assert "make down-1" in kept.stdout
-    assert ours()
+    assert len(left()) > 4
     assert "removing taskyard-first-task-" in taskyard("down", "1").stdout
-    assert (ours(), temporary()) == ([], before)
+    assert [] == left()
     assert "Nothing of this lab is running." in taskyard("down", "1").stdout
 
 
@@ -183,13 +202,14 @@ def test_doctor_has_a_line_for_each_thing_and_its_cure(taskyard: Taskyard) -> No
 
 @pytest.mark.xdist_group("killed")
 @pytest.mark.parametrize("moment", range(10))
-def test_a_killed_lab_leaves_nothing(tmp_path: Path, moment: int) -> None:
+def test_a_killed_lab_leaves_nothing(
+    tmp_path: Path, moment: int, left: Callable[[], list[str]]
+) -> None:
     """
     `make lab-1` is killed at ten moments of its run, by three signals in turn.
 
     SIGINT goes to the whole process group, as Ctrl-C does; the others to make alone.
     """
-    before = temporary()
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
     lab = subprocess.Popen(
         ["make", "lab-1"],
@@ -208,18 +228,6 @@ def test_a_killed_lab_leaves_nothing(tmp_path: Path, moment: int) -> None:
         lab.send_signal(number)
     lab.wait(timeout=DEADLINE_S)
     end = time.monotonic() + DEADLINE_S
-    while (group(lab.pid) or temporary() != before) and time.monotonic() < end:
+    while (session(lab.pid) or left()) and time.monotonic() < end:
         time.sleep(0.05)
-    assert (group(lab.pid), temporary()) == ([], before)
-
-
-def group(session: int) -> list[str]:
-    """List what is left of a session, and every supervisor and replica of lab 01."""
-    left = ours()
-    for process in psutil.process_iter():
-        try:
-            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
-                left.append(" ".join(process.cmdline()))
-        except (psutil.Error, ProcessLookupError):
-            continue
-    return left
+    assert (session(lab.pid), left()) == ([], [])

@@ -22,7 +22,12 @@ from taskyard.stack import Stack, project_prefix, temporary_folder
 
 
 class Runner:
-    """The commands of one lab for one learner."""
+    """
+    The commands of one lab for one learner.
+
+    Attributes:
+        label: The start of the name of each demo's Compose project.
+    """
 
     def __init__(self, course: Course, lab: Lab, show: Show, folder: Path | None = None) -> None:
         """
@@ -32,9 +37,9 @@ class Runner:
         self._lab, self._show = lab, show
         self._desk = None if folder else Desk(course)
         self._folder = folder or self._own_desk().folder(lab)
-        # Two clones of the course have labs of one name, and must not end each other's runs
-        clone = hashlib.sha256(str(course.root).encode()).hexdigest()[:4]
-        self._label = f"{lab.slug}-{clone}"
+        # Two desks have labs of one name, and must not end each other's runs
+        place = str(folder or self._own_desk().root)
+        self.label = f"{lab.slug}-{hashlib.sha256(place.encode()).hexdigest()[:4]}"
 
     def _begin(self, what: str, choice: Choice) -> None:
         title = self._lab.slug.replace("-", " ")
@@ -53,7 +58,7 @@ class Runner:
         module = load(self._lab.demo)
         self._begin("Lab", choice)
         publish: Mapping[str, int] = getattr(module, "PUBLISH", {})
-        stack = Stack(self._folder, choice, publish=publish, label=self._label)
+        stack = Stack(self._folder, choice, publish=publish, label=self.label)
         try:
             for warning in stack.project.warnings:
                 self._show.say(f"note: {warning}", style="yellow")
@@ -106,7 +111,7 @@ class Runner:
             report: Where to write the verdicts as JSON.
         """
         self._begin("Check", choice)
-        verdicts = run(self._lab.check, self._folder, choice, self._label, self._tell)
+        verdicts = run(self._lab.check, self._folder, choice, f"check-{self.label}", self._tell)
         if report:
             content = {"requirements": [dict(verdict.as_json()) for verdict in verdicts]}
             report.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -170,7 +175,7 @@ class Runner:
 
     def down(self) -> None:
         """Remove what kept runs of this lab left: containers, processes, volumes."""
-        runs = kept_runs(temporary_folder(), project_prefix(self._label))
+        runs = kept_runs(temporary_folder(), project_prefix(self.label))
         for about in runs:
             with self._show.step(f"removing {about['project']}"):
                 end_run(about)
