@@ -98,9 +98,7 @@ class Timeline:
     def at_once(self) -> int:
         """Count the most executions that overlap."""
         changes = sorted(
-            change
-            for run in self.finished
-            for change in ((run.span[0], 1), (run.span[1], -1))
+            change for run in self.finished for change in ((run.span[0], 1), (run.span[1], -1))
         )
         most = running = 0
         for _, change in changes:

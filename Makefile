@@ -1,0 +1,92 @@
+# Each target is one line that calls the package; `make` alone prints them from their ## comments.
+# Works with GNU make 3.81 (macOS) and later.
+.DEFAULT_GOAL := help
+
+# What a target needs is installed when it is first needed: requirements/lab.txt makes .venv/.lab.
+STAMPS := .venv/.lab .venv/.notebook .venv/.test
+PY := .venv/bin/python
+TASKYARD := $(PY) -m taskyard $(if $(ENGINE),--engine $(ENGINE))
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60 --nbval-sanitize-with=sanitize.cfg
+
+##@ Learn (N is the number of a chapter)
+
+lab-%: .venv/.lab FORCE ## Run the experiment of chapter N (ENGINE=docker or local, KEEP=1 leaves it up)
+	@$(TASKYARD) lab $*
+
+check-%: .venv/.lab FORCE ## Check your files in work/labs/ against the requirements of chapter N
+	@$(TASKYARD) check $*
+
+hint-%: .venv/.lab FORCE ## Show the next hint of chapter N
+	@$(TASKYARD) hint $*
+
+solution-%: .venv/.lab FORCE ## Compare your files with the solution of chapter N
+	@$(TASKYARD) solution $*
+
+reset-%: .venv/.lab FORCE ## Put the starter of chapter N back; your files are kept beside it
+	@$(TASKYARD) reset $*
+
+down-%: .venv/.lab FORCE ## Remove what a kept lab N left running
+	@$(TASKYARD) down $*
+
+progress: .venv/.lab FORCE ## Show what you have run and solved, and the next step
+	@$(TASKYARD) progress
+
+start: .venv/.notebook FORCE ## Open the chapters in JupyterLab
+	@$(TASKYARD) start
+
+doctor: .venv/.lab FORCE ## Look for what could keep a lab from running, with the cure
+	@$(TASKYARD) doctor
+
+##@ The course in containers (needs Docker)
+
+up: FORCE ## Start JupyterLab and Redis in containers and print the address (JUPYTER_PORT=8888)
+	@docker compose up --build --wait && docker compose exec -T jupyter jupyter server list | sed -n 's#.*:\([0-9]*/?token=[^ ]*\).*#open http://127.0.0.1:\1#p'
+
+down: FORCE ## Stop and remove these containers; your notebooks stay in their volume
+	@docker compose down
+
+##@ Write
+
+new: .venv/.lab FORCE ## Make the next chapter from the templates: make new name=work-queues
+	@$(TASKYARD) new '$(name)'
+
+notebooks: .venv/.notebook FORCE ## Build the notebooks of the chapters that changed
+	@$(TASKYARD) notebooks
+
+notebooks-fresh: .venv/.notebook FORCE ## Build all notebooks, measurements included
+	@$(TASKYARD) notebooks --fresh
+
+map: .venv/.lab FORCE ## Write the table of chapters in README.md
+	@$(TASKYARD) map
+
+##@ Maintain
+
+test: .venv/.test FORCE ## Run every test that this machine can; this is all of CI (ARGS="-k name")
+	@$(PY) -m pytest -n 3 --dist loadgroup $(NBVAL) $(ARGS)
+
+lint: .venv/.test FORCE ## Run the linters and the type checker alone
+	@$(PY) -m pytest -q tests/test_lint.py
+
+format: .venv/.test FORCE ## Mend what the linter can mend by itself
+	@$(PY) -m ruff check --quiet --fix . ; $(PY) -m ruff format --quiet .
+
+bench: .venv/.test FORCE ## Measure where the time of a lab goes
+	@$(PY) bench $(ARGS)
+
+requirements: FORCE ## Renew the pins in requirements/ from pyproject.toml (ARGS=--upgrade for the newest)
+	@requirements/renew $(ARGS)
+
+clean: FORCE ## Remove .venv and caches; never your work/
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+help: FORCE ## Print this list
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z%-]+:.*## / { sub(/%/, "N", $$1); printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# Patterns cannot be .PHONY: a file named lab-7 would hide the lab, were it not for this.
+FORCE:
+
+$(STAMPS): .venv/.%: requirements/%.txt requirements/install .venv/bin/python
+	@requirements/install $*
+
+# Gone when the Python that .venv was made with is gone; then the set is installed anew.
+.venv/bin/python: ;

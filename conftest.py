@@ -1,0 +1,84 @@
+"""What every test shares: who may need Docker, what stays together, and the closing count."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PROBE_S = 20.0
+
+
+@cache
+def missing_docker() -> str:
+    """Say why there is no Docker to test with; nothing when there is."""
+    for command in (
+        ["docker", "version", "--format", "{{.Server.Version}}"],
+        ["docker", "compose", "version", "--short"],
+    ):
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=PROBE_S)
+        except FileNotFoundError:
+            return "no Docker: there is no `docker` command"
+        except subprocess.CalledProcessError:
+            return f"no Docker: `{' '.join(command[:2])}` failed"
+        except subprocess.TimeoutExpired:
+            return f"no Docker: `{' '.join(command[:2])}` said nothing for {PROBE_S:.0f} s"
+    return ""
+
+
+def required() -> list[str]:
+    """What must not be skipped here, from TASKYARD_REQUIRE (words with commas between)."""
+    return [word.strip() for word in os.environ.get("TASKYARD_REQUIRE", "").split(",")]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs Docker where there is none; fail it where Docker is required."""
+    if item.get_closest_marker("docker") is None or not missing_docker():
+        return
+    if "docker" in required():
+        pytest.fail(f"{missing_docker()}, and TASKYARD_REQUIRE asks for it", pytrace=False)
+    pytest.skip(missing_docker())
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the cells of a notebook on one worker: they share a kernel."""
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
+def kind(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Name the kind of a test: the first word of its file, or its folder; and Docker, if marked."""
+    path = Path(report.nodeid.split("::")[0])
+    within = path.parts[1:] if path.parts[0] == "tests" else path.parts
+    name = within[0] if len(within) > 1 else path.stem.removeprefix("test_").split("_")[0]
+    return f"{name} on Docker" if "docker" in getattr(report, "keywords", {}) else name
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count what ran, by kind, and give each reason why something did not run."""
+    outcomes = ("passed", "failed", "error", "skipped", "xfailed")
+    counts = {outcome: Counter[str]() for outcome in outcomes}
+    reasons: Counter[tuple[str, str]] = Counter()
+    for outcome in outcomes:
+        for report in terminalreporter.stats.get(outcome, []):
+            counts[outcome][kind(report)] += 1
+            if outcome == "skipped" and isinstance(report.longrepr, tuple):
+                reasons[kind(report), report.longrepr[2].removeprefix("Skipped: ")] += 1
+    kinds = sorted(set().union(*counts.values()))
+    if not kinds:
+        return
+    terminalreporter.section("what ran")
+    width = max(map(len, kinds))
+    for name in kinds:
+        told = [f"{counts[o][name]} {o}" for o in outcomes if counts[o][name]]
+        terminalreporter.write_line(f"{name:<{width}}  {', '.join(told)}")
+    for (name, reason), count in sorted(reasons.items()):
+        terminalreporter.write_line(f"skipped: {count} of {name}, because: {reason}")

@@ -1,0 +1,85 @@
+"""What the root conftest.py does: the closing count, what needs Docker, what stays together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from taskyard.course import ROOT
+
+pytest_plugins = ["pytester"]
+
+TESTS = """
+import pytest
+
+def test_a():
+    pass
+
+@pytest.mark.docker
+def test_b():
+    pass
+"""
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent")
+    monkeypatch.delenv("TASKYARD_REQUIRE", raising=False)
+    for name in ("conftest.py", "pyproject.toml"):
+        (pytester.path / name).write_bytes((ROOT / name).read_bytes())
+    for path in (Path("tests", "test_queue_view.py"), Path("tests", "engine", "test_contract.py")):
+        target = pytester.path / path
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(TESTS)
+    return pytester
+
+
+def test_kinds_are_counted_and_a_skipped_kind_has_its_reason(run: pytest.Pytester) -> None:
+    result = run.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2, skipped=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*what ran*",
+            "engine            1 passed",
+            "engine on Docker  1 skipped",
+            "queue             1 passed",
+            "queue on Docker   1 skipped",
+            "skipped: 1 of engine on Docker, because: no Docker: *",
+        ]
+    )
+
+
+def test_a_required_engine_that_is_missing_fails(
+    run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TASKYARD_REQUIRE", "docker")
+    result = run.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2, errors=2)
+    result.stdout.fnmatch_lines(["*no Docker: *, and TASKYARD_REQUIRE asks for it*"])
+
+
+def test_the_count_is_the_same_on_several_workers(run: pytest.Pytester) -> None:
+    result = run.runpytest_subprocess("-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2, skipped=2)
+    result.stdout.fnmatch_lines(["engine on Docker  1 skipped", "queue             1 passed"])
+
+
+def test_a_group_stays_on_one_worker(run: pytest.Pytester) -> None:
+    """pytest-xdist issue 1386: with some versions a group is dealt to all workers, in silence."""
+    run.makepyfile(
+        test_grouped="""
+        import os, pytest
+
+        pytestmark = pytest.mark.xdist_group("one")
+
+        @pytest.mark.parametrize("number", range(12))
+        def test_a(number):
+            with open("workers.txt", "a") as file:
+                file.write(os.environ["PYTEST_XDIST_WORKER"] + "\\n")
+        """
+    )
+    run.runpytest_subprocess("-n", "2", "--dist", "loadgroup", "test_grouped.py")
+    workers = (run.path / "workers.txt").read_text().split()
+    assert len(workers) == 12
+    assert len(set(workers)) == 1
