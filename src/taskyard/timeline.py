@@ -262,7 +262,7 @@ class Recorder:
         while not self._receiver.should_stop:
             try:
                 self._receiver.capture(limit=None, timeout=None, wakeup=False)
-            except (OSError, self._connection.connection_errors):
+            except (OSError, *self._connection.connection_errors):
                 if self._receiver.should_stop:
                     return
                 time.sleep(STEP_S)

@@ -278,6 +278,27 @@ def test_down_keeps_named_volumes_until_they_are_asked_for(engine: str, tmp_path
         assert redis.Redis.from_url(stack.url()).get("kept") is None
 
 
+def test_a_volume_below_the_working_directory_outlives_its_replicas(
+    engine: str, tmp_path: Path
+) -> None:
+    """What one replica writes the other reads, and the next run of the service too."""
+    options = 'user: "0"\ndeploy: {replicas: 2}'
+    folder = one_service(tmp_path / "lab", options)
+    file = folder / "compose.yaml"
+    text = file.read_text().replace('[".:/lab"]', '[".:/lab", "rows:/lab/data"]')
+    file.write_text(text + "\nvolumes:\n  rows:\n")
+    read = "print(open('data/rows').read())"
+    with Stack(folder, engine) as stack:
+        write = "open('data/rows', 'w').write('kept')"
+        assert stack.exec("one", ["python", "-c", write]).exit_code == 0
+        assert stack.exec("one", ["python", "-c", read], index=2).stdout == "kept\n"
+        stack.down()
+        stack.up()
+        assert stack.exec("one", ["python", "-c", read]).stdout == "kept\n"
+    assert not (folder / "data" / "rows").exists()
+    assert not (folder / "data").is_symlink()
+
+
 def test_services_start_in_the_order_of_health(engine: str, tmp_path: Path) -> None:
     """The second service starts after the first one's health check has passed, not before."""
     folder = project(

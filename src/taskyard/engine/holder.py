@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,11 @@ CLOSE_S = 30.0
 class Holder:
     """The end of the lifeline: as long as this object's process lives, the run does."""
 
-    def __init__(self, run: Run, engine: str) -> None:
+    def __init__(self, run: Run, engine: str, links: Sequence[Path] = ()) -> None:
+        """
+        Args:
+            links: Symbolic links into the state folder, which stand elsewhere and go with it.
+        """
         self._state = run.state
         self._about = About(
             state=str(run.state),
@@ -30,6 +35,7 @@ class Holder:
             engine=engine,
             folder=str(run.project.folder),
             remove=[str(path) for path in run.remove],
+            links=[str(path) for path in links],
         )
         self._supervisor = subprocess.Popen(
             [sys.executable, "-m", "taskyard.engine.supervisor", json.dumps(self._about)],

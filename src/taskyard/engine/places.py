@@ -1,0 +1,86 @@
+"""Where the paths of a container stand on this machine, for the local engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from taskyard.compose.model import Mount, Project, Service
+from taskyard.engine import embedded
+from taskyard.errors import Fault, TaskyardError
+
+DOCKER = "run this lab with Docker"
+
+
+@dataclass(frozen=True)
+class Place:
+    """
+    Where a service works.
+
+    Attributes:
+        folder: What stands for its working directory.
+        volumes: Where a named volume appears below that folder: path to the volume's name.
+    """
+
+    folder: Path
+    volumes: Mapping[Path, str]
+
+
+def place_of(service: Service, project: Project) -> Place:
+    """Map a service's working directory through its binds, and its named volumes below it."""
+    working = _working(service)
+    folder = project.folder
+    for mount in service.volumes:
+        if mount.type == "bind" and working.is_relative_to(mount.target):
+            folder = Path(str(mount.source)) / working.relative_to(mount.target)
+    volumes = {
+        folder / PurePosixPath(mount.target).relative_to(working): str(mount.source)
+        for mount in service.volumes
+        if mount.type == "volume" and not embedded.is_redis(service)
+    }
+    return Place(folder, volumes)
+
+
+def _working(service: Service) -> PurePosixPath:
+    """Return the working directory; where the file names none, it is the first bind's."""
+    binds = [mount.target for mount in service.volumes if mount.type == "bind"]
+    return PurePosixPath(service.working_dir or next(iter(binds), "/"))
+
+
+def refuse(project: Project) -> None:
+    """
+    Refuse what cannot be mapped to processes of this machine.
+
+    Raises:
+        TaskyardError: All of it at once, with the lines of the file.
+    """
+    faults = []
+    for service in project.services.values():
+        found = []
+        if not (embedded.is_redis(service) or service.command or service.entrypoint):
+            what = f"has no `command`, and the local engine does not know `{service.image}`"
+            found.append(("image", what, f"{DOCKER}, or give it a `command`"))
+        for mount in service.volumes:
+            if not _is_mapped(mount, service):
+                key = "tmpfs" if mount.type == "tmpfs" else "volumes"
+                what = f"mounts `{mount.target}`, which is no place on this machine"
+                found.append((key, what, f"mount below its working directory, or {DOCKER}"))
+        for key in ("secrets", "configs"):
+            if getattr(service, key):
+                what = f"uses `{key}`, which a container has under `/run/secrets` or `/`"
+                found.append((key, what, DOCKER))
+        for key, what, hint in found:
+            line = service.lines.get(key, service.line)
+            faults.append(Fault(f"service `{service.name}` {what}", project.path, line, hint))
+    if faults:
+        raise TaskyardError.of(faults)
+
+
+def _is_mapped(mount: Mount, service: Service) -> bool:
+    target = PurePosixPath(mount.target)
+    if embedded.is_redis(service):
+        return mount.type == "volume"
+    if mount.type == "bind":
+        return _working(service).is_relative_to(target)
+    return mount.type == "volume" and _working(service) in target.parents
