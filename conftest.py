@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections import Counter
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-PROBE_S = 20.0
+from taskyard.engine import docker_missing
 
 
 @cache
 def missing_docker() -> str:
     """Say why there is no Docker to test with; nothing when there is."""
-    for command in (
-        ["docker", "version", "--format", "{{.Server.Version}}"],
-        ["docker", "compose", "version", "--short"],
-    ):
-        try:
-            subprocess.run(command, check=True, capture_output=True, timeout=PROBE_S)
-        except FileNotFoundError:
-            return "no Docker: there is no `docker` command"
-        except subprocess.CalledProcessError:
-            return f"no Docker: `{' '.join(command[:2])}` failed"
-        except subprocess.TimeoutExpired:
-            return f"no Docker: `{' '.join(command[:2])}` said nothing for {PROBE_S:.0f} s"
-    return ""
+    missing = docker_missing()
+    return f"no Docker: {missing}" if missing else ""
 
 
 def required() -> list[str]:

@@ -1,4 +1,4 @@
-"""`make bench`: run every benchmark of this folder, or those that are named: make bench ARGS=lab."""
+"""`make bench`: run every benchmark of this folder; `make bench ARGS=lab`: this one."""
 
 import runpy
 import sys

@@ -67,9 +67,20 @@ def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[s
                 marked = process.environ().get(PROJECT_MARK, "").startswith(prefix)
                 if marked or any(prefix in word for word in process.cmdline()):
                     found.append(" ".join(process.cmdline()))
-        return found
+        return found + containers(prefix)
 
     return look
+
+
+def containers(prefix: str) -> list[str]:
+    """List the containers, networks and volumes whose names begin so; none without Docker."""
+    found: list[str] = []
+    for listing in (["ps", "-a"], ["network", "ls"], ["volume", "ls"]):
+        field = "Names" if listing[0] == "ps" else "Name"
+        command = ["docker", *listing, "--format", f"{{{{.{field}}}}}"]
+        with contextlib.suppress(FileNotFoundError):
+            found += subprocess.run(command, capture_output=True, text=True).stdout.split()
+    return [name for name in found if name.startswith(prefix)]
 
 
 def session(leader: int) -> list[str]:
@@ -200,10 +211,18 @@ def test_doctor_has_a_line_for_each_thing_and_its_cure(taskyard: Taskyard) -> No
         assert what in told.stdout
 
 
-@pytest.mark.xdist_group("killed")
+@pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param("local", marks=pytest.mark.xdist_group("killed-local")),
+        pytest.param(
+            "docker", marks=[pytest.mark.docker, pytest.mark.xdist_group("killed-docker")]
+        ),
+    ],
+)
 @pytest.mark.parametrize("moment", range(10))
 def test_a_killed_lab_leaves_nothing(
-    tmp_path: Path, moment: int, left: Callable[[], list[str]]
+    tmp_path: Path, moment: int, engine: str, left: Callable[[], list[str]]
 ) -> None:
     """
     `make lab-1` is killed at ten moments of its run, by three signals in turn.
@@ -212,15 +231,15 @@ def test_a_killed_lab_leaves_nothing(
     """
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
     lab = subprocess.Popen(
-        ["make", "lab-1"],
-        env=environment(tmp_path / "work"),
+        ["make", "lab-1", f"ENGINE={engine}"],
+        env={**os.environ, "TASKYARD_WORK": str(tmp_path / "work")},
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    time.sleep(0.1 + 0.7 * moment)  # the moment is the point, so this one sleep is wanted
+    time.sleep(0.1 + moment)  # the moment is the point, so this one sleep is wanted
     number = signals[moment % 3]
     if number == signal.SIGINT:
         os.killpg(lab.pid, number)
