@@ -440,6 +440,15 @@ def test_an_unknown_service_is_an_error_with_the_near_miss(stack: Stack) -> None
     assert "did you mean `redis`?" in str(caught.value)
 
 
+def test_temporary_files_go_with_the_run(engine: str, tmp_path: Path) -> None:
+    """What a killed process left in its temporary folder is gone, as with a container."""
+    with Stack(one_service(tmp_path / "lab", ""), engine) as stack:
+        make = "import tempfile; print(tempfile.mkdtemp(prefix='left-by-a-replica-'))"
+        place = stack.exec("one", ["python", "-c", make]).stdout.strip()
+        assert "left-by-a-replica-" in place
+    assert not Path(place).exists()
+
+
 def test_a_failure_inside_the_block_leaves_nothing(engine: str, tmp_path: Path) -> None:
     """The stack goes down although the demo failed."""
     folder = one_service(tmp_path / "lab", "")

@@ -25,7 +25,7 @@ NAMESPACE = Path(__file__).parent / "namespace"
 LISTEN_S = 10.0
 STEP_S = 0.02
 
-SHELL_PASSES = ("HOME", "USER", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
+SHELL_PASSES = ("HOME", "USER", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
 """What a process gets of the learner's own environment: a container gets none of it."""
 
 
@@ -53,7 +53,7 @@ class LocalEngine:
         links = [link for place in self._places.values() for link in place.volumes]
         self._holder = Holder(run, self.name, links)
         self._network = run.state / "network"
-        for folder in ("network", "logs", "volumes"):
+        for folder in ("network", "logs", "volumes", "tmp"):
             (run.state / folder).mkdir()
 
     @staticmethod
@@ -151,6 +151,8 @@ class LocalEngine:
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "PYTHONPATH": os.pathsep.join(path),
             "HOSTNAME": f"{service.name}-{index}",
+            # What a killed process leaves there goes with the run
+            "TMPDIR": str(self._run.state / "tmp"),
             PROJECT_MARK: self._run.name,
             REPLICA_MARK: f"{service.name}/{index}",
             "TASKYARD_NETWORK": str(self._network),
