@@ -13,7 +13,6 @@ from io import TextIOWrapper
 from typing import TextIO
 
 from rich.console import Console, RenderableType
-from rich.markdown import Markdown
 from rich.text import Text
 
 PREDICT_S = 30.0
@@ -78,6 +77,8 @@ class Show:
 
     def markdown(self, text: str) -> None:
         if self.is_live and not self.ascii_only:
+            from rich.markdown import Markdown  # only a hint needs it
+
             self._console.print(Markdown(text))
         else:
             self.raw(text)

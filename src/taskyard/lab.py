@@ -8,9 +8,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from taskyard.check import Verdict, run
 from taskyard.console import Show
 from taskyard.course import Course, Lab
 from taskyard.desk import Desk
@@ -19,6 +18,9 @@ from taskyard.engine.holder import end_run, kept_runs
 from taskyard.engine.reports import failure
 from taskyard.errors import TaskyardError
 from taskyard.stack import Stack, project_prefix, temporary_folder
+
+if TYPE_CHECKING:
+    from taskyard.check import Verdict
 
 
 class Runner:
@@ -110,6 +112,8 @@ class Runner:
         Args:
             report: Where to write the verdicts as JSON.
         """
+        from taskyard.check import run  # pytest, which a demo need not wait for
+
         self._begin("Check", choice)
         verdicts = run(self._lab.check, self._folder, choice, f"check-{self.label}", self._tell)
         if report:

@@ -10,8 +10,8 @@ from taskyard.compose.model import Project, Service
 from taskyard.engine.protocol import Engine, Replica, ServiceError
 
 LAST_LINES = 12
-SETTLE_S = 1.0
-STEP_S = 0.05
+SETTLE_S = 0.5
+STEP_S = 0.02
 
 
 def known(project: Project, service: str) -> Service:
