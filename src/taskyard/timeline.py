@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import secrets
 import threading
@@ -245,18 +246,28 @@ class Recorder:
 
     def __enter__(self) -> Recorder:
         self._thread.start()
+        try:
+            self._wait_heard()
+            wait_for_workers(self._app, self._workers, "enable_events", self._timeout_s)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _wait_heard(self) -> None:
+        """Redis forgets what is published before somebody listens: send until it comes back."""
         end = time.monotonic() + self._timeout_s
+        while not self._heard.wait(STEP_S):
+            self._send_hello()
+            if time.monotonic() > end:
+                raise TimeoutError(f"no event came back in {self._timeout_s:g} s")
+
+    def _send_hello(self) -> None:
         with (
             self._app.connection_for_write() as connection,
             self._app.events.Dispatcher(connection, hostname="taskyard") as dispatcher,
         ):
-            # Redis forgets what is published before somebody listens: send until it comes back
-            while not self._heard.wait(STEP_S):
-                dispatcher.send(HELLO, nonce=self._nonce)
-                if time.monotonic() > end:
-                    raise TimeoutError(f"no event came back in {self._timeout_s:g} s")
-        wait_for_workers(self._app, self._workers, "enable_events", self._timeout_s)
-        return self
+            dispatcher.send(HELLO, nonce=self._nonce)
 
     def _capture(self) -> None:
         while not self._receiver.should_stop:
@@ -330,9 +341,15 @@ class Recorder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening; what was recorded stays."""
         self._receiver.should_stop = True
-        self._connection.release()
+        with contextlib.suppress(OSError, *self._connection.connection_errors):
+            self._send_hello()  # it waits for the next event, up to a second
         self._thread.join(timeout=5)
+        self._connection.release()
 
 
 def wait_for_workers(
