@@ -5,7 +5,8 @@
 # What a target needs is installed when it is first needed: requirements/lab.txt makes .venv/.lab.
 STAMPS := .venv/.lab .venv/.notebook .venv/.test
 PY := .venv/bin/python
-TASKYARD := $(PY) -m taskyard $(if $(ENGINE),--engine $(ENGINE))
+# It is told who make is, so that it ends when make is killed.
+TASKYARD := TASKYARD_MAKE=$$PPID exec $(PY) -m taskyard $(if $(ENGINE),--engine $(ENGINE))
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60 --nbval-sanitize-with=sanitize.cfg
 
 ##@ Learn (N is the number of a chapter)

@@ -203,6 +203,31 @@ def test_a_broken_compose_file_is_told_with_its_line(taskyard: Taskyard, tmp_pat
     assert "compose.yaml:" in failed.stderr
 
 
+@pytest.mark.xdist_group("lab-1")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_check_that_is_interrupted_says_so(
+    tmp_path: Path, number: signal.Signals, left: Callable[[], list[str]]
+) -> None:
+    """It blames neither the learner nor the check, and its stack is gone."""
+    check = subprocess.Popen(
+        [sys.executable, "-m", "taskyard", "check", "1"],
+        env=environment(tmp_path / "work"),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert check.stdout is not None
+    while "using the" not in check.stdout.readline():
+        pass
+    time.sleep(2)  # in the middle of the first requirement, or of the start: either is fine
+    check.send_signal(number)
+    told, errors = check.communicate(timeout=DEADLINE_S)
+    assert (check.returncode, errors) == (128 + number, "stopped\n")
+    assert "FAIL" not in told
+    assert [] == left()
+
+
 def test_doctor_has_a_line_for_each_thing_and_its_cure(taskyard: Taskyard) -> None:
     """Without Docker a lab can still run, so the doctor is content and says so."""
     told = taskyard("doctor")
@@ -240,6 +265,8 @@ def test_a_killed_lab_leaves_nothing(
         start_new_session=True,
     )
     time.sleep(0.1 + moment)  # the moment is the point, so this one sleep is wanted
+    assert lab.poll() is None
+    assert moment < 3 or left()
     number = signals[moment % 3]
     if number == signal.SIGINT:
         os.killpg(lab.pid, number)

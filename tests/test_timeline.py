@@ -8,7 +8,9 @@ from taskyard.timeline import TaskRun, Timeline
 
 
 def run(node: str, started: float, ended: float | None, state: str = "SUCCESS") -> TaskRun:
-    return TaskRun(f"{node}-{started}", "work", f"celery@{node}", started, started, ended, state)
+    return TaskRun(
+        f"{node}-{started}", "work", "()", f"celery@{node}", started, started, ended, state
+    )
 
 
 def timeline(*runs: TaskRun) -> Timeline:

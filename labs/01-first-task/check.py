@@ -1,5 +1,6 @@
 """The requirements of lab 01, in the order of its README."""
 
+import http.client
 import json
 import urllib.request
 from collections import Counter
@@ -7,38 +8,64 @@ from collections import Counter
 from taskyard.check import Unmet, require
 from taskyard.queue import look, wait_for
 from taskyard.stack import Stack
-from taskyard.timeline import NoWorkerError, Recorder
+from taskyard.timeline import NoWorkerError, Recorder, TaskRun
 
 PUBLISH = {"shop": 8000}
-ADDRESSES = [f"customer-{number}@example.com" for number in range(8)]
+EMAILS = 8
 DEADLINE_S = 30.0
 WORKER_S = 15.0
+TRIES = 3
 
 
-def place_order(stack: Stack) -> list[str]:
-    """Order as a customer does; return the ids of the e-mails."""
-    body = json.dumps(ADDRESSES).encode()
-    with urllib.request.urlopen(
-        f"{stack.http('shop', 8000)}/orders", body, timeout=DEADLINE_S
-    ) as answer:
-        return list(json.loads(answer.read())["ids"])
+def ask(stack: Stack, path: str, content: object = None) -> dict:
+    """Ask the shop as a customer's browser does."""
+    body = None if content is None else json.dumps(content).encode()
+    try:
+        address = f"{stack.http('shop', 8000)}{path}"
+        with urllib.request.urlopen(address, body, timeout=DEADLINE_S) as answer:
+            return dict(json.loads(answer.read()))
+    except (OSError, http.client.HTTPException):
+        lines = [line for line in stack.logs("shop").splitlines() if line.strip("- ")]
+        raise Unmet(
+            did=f"asked the shop for {path}",
+            saw=f"no answer; the shop's log ends with: {lines[-1] if lines else 'nothing'}",
+            expected="an answer",
+            look_at="endpoint.py",
+        ) from None
 
 
-def state_of(stack: Stack, email_id: str) -> str:
-    url = f"{stack.http('shop', 8000)}/emails/{email_id}"
-    with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
-        return str(json.loads(answer.read())["state"])
+def addresses(customer: str) -> list[str]:
+    return [f"{customer}-{number}@example.com" for number in range(EMAILS)]
+
+
+def place_order(stack: Stack, customer: str) -> list[str]:
+    """Order, with one e-mail to each address of this customer; return the ids of the e-mails."""
+    ids = ask(stack, "/orders", addresses(customer))["ids"]
+    require(
+        isinstance(ids, list) and len(ids) == EMAILS,
+        did=f"ordered, with {EMAILS} e-mails",
+        saw=f"the ids {ids}",
+        expected=f"{EMAILS} ids",
+        look_at="endpoint.py, place_order: what does it return?",
+    )
+    return ids
 
 
 def test_answer_before_work(stack: Stack) -> None:
     """The customer has the answer while the e-mails still wait to be sent."""
-    before = len(look(stack.url("redis"), stack.url("redis", 1)).results)
-    place_order(stack)
-    seen = look(stack.url("redis"), stack.url("redis", 1))
-    waiting = sum(map(len, seen.waiting.values())) + len(seen.unacknowledged)
-    done = len(seen.results) - before
-    did = f"ordered, with {len(ADDRESSES)} e-mails, and looked into Redis when the answer came"
-    expected = "messages that still wait for the worker"
+    broker, backend = stack.url("redis"), stack.url("redis", 1)
+    # On a busy machine an e-mail may be sent between the answer and the look: so look again
+    for number in range(TRIES):
+        before = len(look(broker, backend).results)
+        place_order(stack, f"early-{number}")
+        seen = look(broker, backend)
+        waiting = sum(map(len, seen.waiting.values())) + len(seen.unacknowledged)
+        done = len(seen.results) - before
+        if waiting and not done:
+            return
+        wait_for(lambda seen: seen.is_quiet, broker, timeout_s=DEADLINE_S)
+    did = f"ordered, with {EMAILS} e-mails, and looked into Redis when the answer came"
+    expected = "messages that still wait for the worker, and no e-mail that is sent already"
     require(
         waiting or done,
         did=did,
@@ -46,25 +73,35 @@ def test_answer_before_work(stack: Stack) -> None:
         expected=expected,
         look_at="endpoint.py, place_order: a task that is called like a function runs right there",
     )
-    require(
-        waiting,
+    raise Unmet(
         did=did,
-        saw=f"no message, and {done} results: the worker had sent every e-mail by then",
+        saw=f"{waiting} messages, and {done} results: the customer waited until a worker was done",
         expected=expected,
         look_at="endpoint.py, place_order: what waits for a result makes the customer wait",
+    )
+
+
+def runs_of(customer: str, runs: tuple[TaskRun, ...]) -> Counter[str]:
+    """Count the successful executions for each of a customer's addresses."""
+    return Counter(
+        address
+        for run in runs
+        for address in addresses(customer)
+        if repr(address) in run.arguments and run.state == "SUCCESS"
     )
 
 
 def test_worker_sends_each_once(stack: Stack) -> None:
     """A worker sends every e-mail once."""
     broker = stack.url("redis")
+    look_at = "endpoint.py, place_order: what does each message carry?"
     try:
-        recorder = Recorder(broker, workers=1, timeout_s=WORKER_S)
-        with recorder:
-            wait_for(lambda seen: seen.is_quiet, broker, timeout_s=DEADLINE_S)  # the order before
-            place_order(stack)
-            recorder.wait(ended=len(ADDRESSES), timeout_s=DEADLINE_S)
+        with Recorder(broker, max(1, stack.workers()), timeout_s=WORKER_S) as recorder:
+            place_order(stack, "once")
             wait_for(lambda seen: seen.is_quiet, broker, timeout_s=DEADLINE_S)
+            last = recorder.wait_for(
+                lambda seen: all(run.ended for run in seen.runs), "the worker to end", DEADLINE_S
+            )
     except NoWorkerError:
         waiting = sum(map(len, look(broker).waiting.values()))
         raise Unmet(
@@ -73,13 +110,14 @@ def test_worker_sends_each_once(stack: Stack) -> None:
             expected="a worker that takes them",
             look_at="compose.yaml: which service runs `celery -A tasks worker`?",
         ) from None
-    runs = Counter(run.name for run in recorder.timeline().runs if run.ended)
+    sent = runs_of("once", last.runs)
+    twice = max(sent.values(), default=0)
     require(
-        runs == {"tasks.send_email": len(ADDRESSES)},
-        did=f"ordered, with {len(ADDRESSES)} e-mails, and counted what the worker ran",
-        saw=", ".join(f"{count} x {name}" for name, count in runs.items()),
-        expected=f"{len(ADDRESSES)} x tasks.send_email",
-        look_at="endpoint.py, place_order",
+        len(sent) == EMAILS and twice == 1,
+        did=f"ordered, with {EMAILS} e-mails, and counted what the worker ran",
+        saw=f"e-mails to {len(sent)} of the {EMAILS} addresses, at most {twice} to one of them",
+        expected=f"one e-mail to each of the {EMAILS}",
+        look_at=look_at,
     )
 
 
@@ -87,9 +125,8 @@ def test_state_is_told(stack: Stack) -> None:
     """Asked for an e-mail, the shop tells that it is not sent yet, and later that it is."""
     broker, backend = stack.url("redis"), stack.url("redis", 1)
     before = len(look(broker, backend).results)
-    ids = place_order(stack)
-    last = ids[-1]
-    at_once = state_of(stack, last)
+    last = place_order(stack, "told")[-1]
+    at_once = ask(stack, f"/emails/{last}")["state"]
     require(
         at_once != "SUCCESS",
         did="asked for the last e-mail of an order at once",
@@ -97,8 +134,8 @@ def test_state_is_told(stack: Stack) -> None:
         expected="PENDING, RECEIVED or STARTED",
         look_at="endpoint.py, email_state",
     )
-    wait_for(lambda seen: len(seen.results) >= before + len(ids), broker, backend, DEADLINE_S)
-    state = state_of(stack, last)
+    wait_for(lambda seen: len(seen.results) >= before + EMAILS, broker, backend, DEADLINE_S)
+    state = ask(stack, f"/emails/{last}")["state"]
     require(
         state == "SUCCESS",
         did=f"asked for the same e-mail, `{last}`, when the worker had sent all of them",

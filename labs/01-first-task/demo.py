@@ -44,7 +44,7 @@ def demo(stack: Stack, show: Show) -> None:
         in_request = order(stack, IN_THE_REQUEST)
     show.compare(predicted, f"{in_request:.1f} s")
 
-    with Recorder(broker, workers=1, labels=hosts) as recorder:
+    with Recorder(broker, stack.workers(), labels=hosts) as recorder:
         predicted = show.predict(f"and with {IN_THE_BACKGROUND}?")
         in_background = order(stack, IN_THE_BACKGROUND)
         seen = look(broker, backend)

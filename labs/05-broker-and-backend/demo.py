@@ -40,7 +40,7 @@ MOMENTS: list[tuple[str, Callable[[Queues, str], bool]]] = [
     ("the list `celery`", in_list),
     ("the hash `unacked`", in_unacked),
     ("nowhere in Redis: it runs", nowhere),
-    ("the key `celery-task-meta-…`", in_result),
+    ("the key `celery-task-meta-ID`", in_result),
 ]
 
 

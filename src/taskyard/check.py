@@ -69,6 +69,7 @@ class Check:
         self._folder, self._choice, self._label, self._tell = folder, choice, label, tell
         self.verdicts: list[Verdict] = []
         self.broken = ""
+        self.interrupt: BaseException | None = None
 
     @pytest.fixture(scope="module")
     def stack(self, request: pytest.FixtureRequest) -> Iterator[Stack]:
@@ -102,7 +103,14 @@ class Check:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._all = [requirement_of(getattr(item, "obj", None)) for item in session.items]
 
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # pytest says so too when it could not import the check
+        if not isinstance(excinfo.value, pytest.Session.Interrupted):
+            self.interrupt = excinfo.value
+
     def pytest_sessionfinish(self) -> None:
+        if self.interrupt:
+            return
         for requirement in getattr(self, "_all", [])[len(self.verdicts) :]:
             verdict = Verdict(requirement, "not run")
             self.verdicts.append(verdict)
@@ -148,10 +156,13 @@ def run(
     """
     plugin = Check(folder, choice, label, tell)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the lab set's own pytest and no guests
+    os.environ.pop("PYTEST_ADDOPTS", None)
     arguments = [str(path), "--exitfirst", "-c", os.devnull, "--rootdir", str(path.parent)]
     arguments += ["-p", "no:cacheprovider", "--import-mode", "importlib", "--capture", "no"]
     with contextlib.redirect_stdout(io.StringIO()) as report:
         status = pytest.main(arguments, plugins=[plugin])
+    if plugin.interrupt:
+        raise plugin.interrupt
     if plugin.broken or status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         said = plugin.broken or report.getvalue()
         raise TaskyardError(

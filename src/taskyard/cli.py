@@ -27,6 +27,10 @@ class Taskyard(click.Group):
         except TaskyardError as error:
             click.echo(str(error), err=True)
             raise SystemExit(1) from None
+        except KeyboardInterrupt as stop:
+            click.echo("stopped", err=True)
+            number = stop.args[0] if isinstance(stop, Stopped) else signal.SIGINT
+            raise SystemExit(128 + number) from None
 
 
 @click.group(cls=Taskyard, context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,22 +44,25 @@ def main(context: click.Context, engine: str | None) -> None:
     _end_with_make()
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal asks to end; like Ctrl-C, also in the middle of a check."""
+
+
 def _leave(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+    raise Stopped(number)
 
 
 def _end_with_make() -> None:
     """End when the `make` that started this is gone: SIGKILL reaches only itself."""
-    parent = os.getppid()
-    if "MAKELEVEL" not in os.environ:
-        return
+    make = os.environ.pop("TASKYARD_MAKE", "")  # its process id; the Makefile sets it
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == int(make):
             time.sleep(PARENT_S)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=watch, daemon=True).start()
+    if make.isdigit():
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _runner(key: str, folder: Path | None = None) -> Any:

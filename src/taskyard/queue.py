@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import redis
 from rich.table import Table
@@ -31,9 +30,13 @@ class Message:
     arguments: str
 
     @classmethod
-    def parse(cls, envelope: Mapping[str, Any]) -> Message:
-        headers = envelope.get("headers", {})
-        return cls(headers.get("id", "?"), headers.get("task", "?"), headers.get("argsrepr", ""))
+    def parse(cls, text: str) -> Message:
+        """Read an envelope; what somebody else has put into a list is a message of no task."""
+        try:
+            headers = json.loads(text)["headers"]
+            return cls(headers["id"], headers["task"], headers.get("argsrepr", ""))
+        except (ValueError, KeyError, TypeError):
+            return cls("?", "?", text)
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,10 @@ def look(broker: str, backend: str | None = None) -> Queues:
         waiting: dict[str, tuple[Message, ...]] = {}
         for key in lists:
             name = key.partition(PRIORITY)[0]
-            messages = [Message.parse(json.loads(text)) for text in store.lrange(key, 0, -1)]
+            messages = [Message.parse(text) for text in store.lrange(key, 0, -1)]
             waiting[name] = (*waiting.get(name, ()), *reversed(messages))
         entries = store.hvals(UNACKED)
-        unacknowledged = tuple(Message.parse(json.loads(entry)[0]) for entry in entries)
+        unacknowledged = tuple(Message.parse(json.dumps(json.loads(e)[0])) for e in entries)
     with redis.Redis.from_url(backend or broker, decode_responses=True) as store:
         results = []
         for key in sorted(store.scan_iter(f"{RESULT}*")):

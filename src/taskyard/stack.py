@@ -11,11 +11,10 @@ from types import TracebackType
 
 from taskyard.compose import read
 from taskyard.compose.model import Project
-from taskyard.engine import Choice, Run, choose
+from taskyard.engine import Choice, Run, choose, embedded
 
 COMPOSE_FILE = "compose.yaml"
-REDIS_PORT = 6379
-SOCKET_PATH_MAX = 100
+LABEL_MAX = 50
 
 
 class Stack:
@@ -52,9 +51,9 @@ class Stack:
         self.choice = engine if isinstance(engine, Choice) else choose(engine)
         name = project_prefix(label or folder.name) + secrets.token_hex(3)
         caches = {
-            service.name: REDIS_PORT
+            service.name: embedded.PORT
             for service in self.project.services.values()
-            if (service.image or "").startswith(("redis", "valkey"))
+            if embedded.is_redis(service)
         }
         run = Run(
             project=self.project,
@@ -81,14 +80,24 @@ class Stack:
         self.close = self.engine.close
 
     def url(self, service: str = "redis", database: int = 0) -> str:
-        """Return the URL at which a Redis of the project answers on this machine."""
-        host, port = self.endpoint(service, REDIS_PORT)
+        """
+        Return the URL at which a Redis of the project answers on this machine.
+
+        Docker gives another port after a restart, so ask again then.
+        """
+        host, port = self.endpoint(service, embedded.PORT)
         return f"redis://{host}:{port}/{database}"
 
     def http(self, service: str, port: int, index: int = 1) -> str:
         """Return the address at which a service's HTTP port answers on this machine."""
         host, number = self.endpoint(service, port, index)
         return f"http://{host}:{number}"
+
+    def workers(self) -> int:
+        """Count the replicas whose command starts a Celery worker."""
+        services = self.project.services
+        commands = {name: services[name].command or () for name in services}
+        return sum({"celery", "worker"} <= set(commands[r.service]) for r in self.ps())
 
     def __enter__(self) -> Stack:
         try:
@@ -113,10 +122,10 @@ class Stack:
 
 def project_prefix(label: str) -> str:
     """Return the part of a project's name that all runs under one label share."""
-    return "taskyard-" + re.sub(r"[^a-z0-9_-]", "-", label.lower()) + "-"
+    return "taskyard-" + re.sub(r"[^a-z0-9_-]", "-", label.lower())[-LABEL_MAX:] + "-"
 
 
 def temporary_folder() -> Path:
-    """Return where state folders stand: a Unix socket's path must stay short."""
+    """Return where state folders stand; a Unix socket's path may have about 100 characters."""
     usual = Path(tempfile.gettempdir())
-    return usual if len(str(usual)) < SOCKET_PATH_MAX - 50 else Path("/tmp")
+    return usual if len(str(usual)) < 20 else Path("/tmp")

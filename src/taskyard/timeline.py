@@ -41,12 +41,14 @@ class TaskRun:
     One execution of one task; a task that is delivered twice has two.
 
     Attributes:
+        arguments: The positional ones, as a text for people.
         node: The worker's node name, `celery@HOST`.
         received, started, ended: Seconds since the epoch, by the worker's clock; None: not yet.
     """
 
     id: str
     name: str
+    arguments: str
     node: str
     received: float | None = None
     started: float | None = None
@@ -289,9 +291,14 @@ class Recorder:
             if kind == "task-received":
                 self._deliveries[delivery] += 1
             key = (*delivery, self._deliveries[delivery])
-            run = self._runs.get(key) or TaskRun(event["uuid"], "", event["hostname"])
+            run = self._runs.get(key) or TaskRun(event["uuid"], "", "", event["hostname"])
             if kind == "task-received":
-                run = replace(run, received=event["timestamp"], name=event.get("name") or "")
+                run = replace(
+                    run,
+                    received=event["timestamp"],
+                    name=event.get("name") or "",
+                    arguments=event.get("args") or "",
+                )
             elif kind == "task-started":
                 run = replace(run, started=event["timestamp"], state="STARTED")
             elif kind in ENDS:

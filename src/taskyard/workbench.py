@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 
 from taskyard.course import Course, Lab
 from taskyard.display import set_up_display
-from taskyard.stack import REDIS_PORT, Stack
+from taskyard.engine import embedded
+from taskyard.stack import Stack
 
 _open: Bench | None = None
 
@@ -58,7 +59,7 @@ class Bench:
                 url = urlsplit(value)
                 login, at, _ = url.netloc.rpartition("@")
                 if url.scheme == "redis" and url.hostname and url.hostname in services:
-                    host, port = self.stack.endpoint(url.hostname, url.port or REDIS_PORT)
+                    host, port = self.stack.endpoint(url.hostname, url.port or embedded.PORT)
                     address = f"{login}{at}{host}:{port}"
                     os.environ[name] = url._replace(netloc=address).geturl()
 
@@ -72,7 +73,7 @@ class Bench:
                 del sys.modules[name]
 
     def __repr__(self) -> str:
-        return f"<{self._name}>"  # the same for the embedded server and for REDIS_URL
+        return f"<{self._name}>"
 
 
 def open_lab(lab: str | int, variant: str = "solution", course: Course | None = None) -> Bench:

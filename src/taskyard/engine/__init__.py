@@ -60,11 +60,15 @@ def docker_missing() -> str:
         (["docker", "compose", "version", "--short"], "`docker compose` (version 2) is not there"),
     ):
         try:
-            done = subprocess.run(command, capture_output=True, timeout=ASK_S, check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=ASK_S, check=False
+            )
         except FileNotFoundError:
             return "there is no `docker` command"
         except subprocess.TimeoutExpired:
             return f"`{' '.join(command[:2])}` gave no answer in {ASK_S:g} s"
+        if "permission denied" in done.stderr.lower():
+            return "a Docker engine runs, but this user may not use it"
         if done.returncode:
             return failed
     return ""

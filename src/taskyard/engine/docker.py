@@ -8,7 +8,7 @@ import re
 import shlex
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -24,6 +24,7 @@ from taskyard.errors import TaskyardError
 IMAGE = "taskyard-runtime"
 """The image of every worker and API in the labs: the stage `runtime` of the root Dockerfile."""
 
+BUILD_S = 1800.0
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -63,27 +64,42 @@ class DockerEngine:
 
     def up(self, timeout_s: float = 120.0) -> None:
         if any(service.image == IMAGE for service in self._run.project.services.values()):
-            build_image()
-        self._compose_up([], timeout_s)
+            self._build_image()
+        self._compose_up(self._wanted, timeout_s)
 
-    def _compose_up(self, arguments: list[str], timeout_s: float) -> None:
-        ports.check(self._run.project, self._wanted, {replica.name for replica in self.ps()})
+    def _compose_up(self, wanted: Mapping[str, int], timeout_s: float, *names: str) -> None:
+        """Start so many of each service that is named, and leave the others as they are."""
+        ports.check(self._run.project, wanted, {replica.name for replica in self.ps()})
+        numbers = [f"--scale={name}={wanted[name]}" for name in names or wanted]
+        alone = ["--no-deps"] if names else []
         # Not `--wait`: a service that has done its work and ended with 0 makes it fail
         begin = time.monotonic()
         try:
-            done = self._compose("up", "-d", *arguments, timeout_s=timeout_s)
+            done = self._compose(
+                *("up", "-d", "--no-recreate", *alone, *numbers, *names), timeout_s=timeout_s
+            )
         except ServiceError:  # a dependency that never gets healthy: say which
-            reports.wait_up(self._run.project, self, begin, timeout_s)
+            reports.wait_up(self._run.project, self, names or wanted, begin, timeout_s)
             raise
         if done.returncode == 0:
-            reports.wait_up(self._run.project, self, begin, timeout_s)
+            reports.wait_up(self._run.project, self, names or wanted, begin, timeout_s)
             return
         for replica in self.ps():
-            if replica.health == "unhealthy" or replica.exit_code:
+            if reports.is_lost(replica):
                 raise reports.failure(self._run.project, self, replica)
         raise ServiceError(
             f"`docker compose up` failed:\n{_last(done.stderr)}", path=self._run.project.path
         )
+
+    def _build_image(self) -> None:
+        """Build the image of the labs; it costs a quarter of a second when nothing changed."""
+        options = ("--quiet", "--target", "runtime", "--tag", IMAGE, str(ROOT))
+        done = self._docker("build", *options, timeout_s=BUILD_S)
+        if done.returncode:
+            raise TaskyardError(
+                f"building the image `{IMAGE}` failed:\n{_last(done.stderr)}",
+                path=ROOT / "Dockerfile",
+            )
 
     def _compose(
         self, *arguments: str, timeout_s: float = 120.0
@@ -97,14 +113,22 @@ class DockerEngine:
             timeout_s=timeout_s,
         )
 
-    def _docker(self, *arguments: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+    def _docker(
+        self, *arguments: str, timeout_s: float = 60.0, stderr: int = subprocess.PIPE
+    ) -> subprocess.CompletedProcess[str]:
         """Run the client, marked so that the supervisor finds it when this process is gone."""
         try:
             return subprocess.run(
                 ["docker", *arguments],
-                env={**os.environ, PROJECT_MARK: self._run.name, "COMPOSE_ANSI": "never"},
+                env={
+                    **os.environ,
+                    PROJECT_MARK: self._run.name,
+                    "COMPOSE_ANSI": "never",
+                    "DOCKER_BUILDKIT": "1",
+                },
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
                 text=True,
                 errors="replace",
                 timeout=timeout_s,
@@ -156,15 +180,17 @@ class DockerEngine:
 
     def scale(self, service: str, replicas: int, timeout_s: float = 60.0) -> None:
         reports.known(self._run.project, service)
-        self._wanted[service] = replicas
-        arguments = ["--no-recreate", "--scale", f"{service}={replicas}", service]
-        self._compose_up(arguments, timeout_s)
+        wanted = {**self._wanted, service: replicas}
+        going = [c for c in self._containers(service) if _replica(c).index > replicas]
+        self._compose_up(wanted, timeout_s, service)
+        self._wanted = wanted
+        self._forget_volumes(going)
 
     def logs(self, service: str, index: int | None = None) -> str:
         texts = []
         for container in self._containers(service, index):
-            done = self._docker("logs", container["Id"])
-            texts.append(done.stdout + done.stderr)
+            done = self._docker("logs", container["Id"], stderr=subprocess.STDOUT)
+            texts.append(done.stdout)
         return ANSI.sub("", "".join(texts))
 
     def exec(
@@ -178,11 +204,16 @@ class DockerEngine:
         return Completed(done.returncode, done.stdout, done.stderr)
 
     def kill(self, service: str, index: int | None = None, signal: str = "SIGKILL") -> None:
-        self._each(service, index, "kill", "--signal", signal)
+        for replica in self._running(service, index):
+            self._each(service, replica.index, "kill", "--signal", signal)
+
+    def _running(self, service: str, index: int | None) -> list[Replica]:
+        return reports.running(service, [_replica(c) for c in self._containers(service, index)])
 
     def crash(self, service: str, index: int | None = None) -> None:
         # Only a process outside the container's own process tree can SIGKILL its first process
-        for container in self._containers(service, index):
+        for replica in self._running(service, index):
+            container = self._containers(service, replica.index)[0]
             self._check(
                 self._docker(
                     *("run", "--rm", "--pid", "host", "--user", "0", "--entrypoint", "sh"),
@@ -211,26 +242,26 @@ class DockerEngine:
 
     def down(self, volumes: bool = False) -> None:
         options = ["--volumes"] if volumes else []
-        self._check(self._compose("--profile", "*", "down", "--remove-orphans", *options))
+        going = self._inspect()
+        grace_s = max((s.stop_grace_s for s in self._run.project.services.values()), default=0.0)
+        down = ("--profile", "*", "down", "--remove-orphans", *options)
+        self._check(self._compose(*down, timeout_s=grace_s + 120))
+        self._forget_volumes(going)
+
+    def _forget_volumes(self, containers: Sequence[dict[str, Any]]) -> None:
+        """
+        Remove the anonymous volumes of containers that Compose has removed.
+
+        An image that declares a volume, such as Redis's, gets one for each container; Compose
+        leaves it behind, without a label that would tell whose it was.
+        """
+        volumes = [m["Name"] for c in containers for m in c["Mounts"] if m["Type"] == "volume"]
+        anonymous = [name for name in volumes if not name.startswith(f"{self._run.name}_")]
+        if anonymous:
+            self._docker("volume", "rm", *anonymous)
 
     def close(self, keep: bool = False) -> None:
         self._holder.close(keep)
-
-
-def build_image() -> None:
-    """Build the image of the labs; it costs a quarter of a second when nothing changed."""
-    command = ["docker", "build", "--quiet", "--target", "runtime", "--tag", IMAGE, str(ROOT)]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "DOCKER_BUILDKIT": "1"},
-    )
-    if done.returncode:
-        raise TaskyardError(
-            f"building the image `{IMAGE}` failed:\n{_last(done.stderr)}", path=ROOT / "Dockerfile"
-        )
 
 
 def _label(container: dict[str, Any], name: str) -> str:

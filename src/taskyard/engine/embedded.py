@@ -27,9 +27,10 @@ def command(service: Service, port: int, data: Path) -> list[str]:
     options = list(service.command or ())
     if options[:1] in (["redis-server"], ["valkey-server"]):
         del options[0]
-    server = [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(port)]
-    # With a title of its own it would write over its environment, which `sweep` reads
-    return [*server, "--dir", str(data), "--set-proc-title", "no", *options]
+    # Ours come last and win. With a title of its own it would write over its environment, which
+    # `sweep` reads
+    ours = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(data)]
+    return [str(get_binary_path()), *options, *ours, "--set-proc-title", "no"]
 
 
 def is_ping(check: Healthcheck) -> bool:

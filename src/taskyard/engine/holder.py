@@ -17,7 +17,8 @@ from taskyard.engine.remains import About, clean_up
 from taskyard.engine.supervisor import ABOUT, CONTROL
 from taskyard.errors import TaskyardError
 
-CLOSE_S = 30.0
+ORDER_S = 30.0
+CLOSE_S = 90.0
 
 
 class Holder:
@@ -48,14 +49,17 @@ class Holder:
             if output.readline() != b"ready\n":
                 raise TaskyardError("the supervisor of this run did not start")
 
-    def ask(self, do: str, **order: Any) -> Any:
+    def ask(self, do: str, *, lasts_s: float = 0.0, **order: Any) -> Any:
         """
         Give one order and wait for its answer.
+
+        Args:
+            lasts_s: How long the order may take by itself.
 
         Raises:
             TaskyardError: The supervisor ended, or refuses the order.
         """
-        return _ask(self._state, do, **order)
+        return _ask(self._state, do, ORDER_S + lasts_s, **order)
 
     def close(self, keep: bool) -> None:
         """End the run, or let go of it and leave it running; return when that is done."""
@@ -64,17 +68,25 @@ class Holder:
             return
         assert self._supervisor.stdin is not None
         self._supervisor.stdin.close()
-        self._supervisor.wait()
-        if self._supervisor.returncode:  # somebody killed the supervisor: its work is ours
+        try:
+            self._supervisor.wait(CLOSE_S)
+        except subprocess.TimeoutExpired:
+            self._supervisor.kill()
+            self._supervisor.wait()
+        if self._supervisor.returncode:  # it was killed, so its work is ours
             clean_up(self._about)
 
 
-def _ask(state: Path, do: str, **order: Any) -> Any:
+def _ask(state: Path, do: str, timeout_s: float, **order: Any) -> Any:
     try:
         with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(timeout_s)
             control.connect(str(state / CONTROL))
             control.sendall(json.dumps({"do": do, **order}).encode() + b"\n")
             line = control.makefile("rb").readline()
+    except TimeoutError as error:
+        what = f"the supervisor of this run did not answer `{do}` in {timeout_s:g} s"
+        raise TaskyardError(what) from error
     except OSError as error:
         raise TaskyardError(f"the supervisor of this run is gone: {error}") from error
     answer = json.loads(line) if line else {}
@@ -93,7 +105,7 @@ def end_run(about: About) -> None:
     """End a run that another process started, also one whose supervisor is gone."""
     state = Path(about["state"])
     with contextlib.suppress(TaskyardError):
-        _ask(state, "close")
+        _ask(state, "close", ORDER_S)
         end = time.monotonic() + CLOSE_S
         while state.exists() and time.monotonic() < end:
             time.sleep(0.02)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,11 @@ class LocalEngine:
                 "limits neither memory nor CPU of {}",
             ),
             ([s.name for s in services if s.user], "runs {} as you, not as its `user`"),
+            (
+                [s.name for s in services if any(mount.read_only for mount in s.volumes)],
+                "lets {} write where it mounts read-only",
+            ),
+            ([s.name for s in services if s.links], "knows no alias of a link of {}"),
             (list(project.networks), "isolates no network: {}"),
         ):
             if shown:
@@ -78,18 +83,22 @@ class LocalEngine:
         return sentences
 
     def up(self, timeout_s: float = 120.0) -> None:
+        self._up(_start_order(self._services), self._wanted, timeout_s)
+
+    def _up(self, services: list[Service], wanted: Mapping[str, int], timeout_s: float) -> None:
+        """Start what is missing of some services, in this order."""
         running = {replica.name for replica in self.ps() if replica.state != "exited"}
-        ports.check(self._run.project, self._wanted, running)
+        names = {service.name: wanted[service.name] for service in services}
+        ports.check(self._run.project, names, running)
         begin = time.monotonic()
-        order = _start_order(self._services)
-        for service in order:
+        for service in services:
             for needed in service.depends_on:
-                if needed.service in self._services:
+                if needed.service in names:
                     self._await(needed.service, needed.condition, begin, timeout_s)
-            for index in range(1, self._wanted[service.name] + 1):
+            for index in range(1, wanted[service.name] + 1):
                 if f"{service.name}-{index}" not in running:
                     self._begin(service, index)
-        reports.wait_up(self._run.project, self, begin, timeout_s)
+        reports.wait_up(self._run.project, self, names, begin, timeout_s)
 
     def _await(self, service: str, condition: str, begin: float, timeout_s: float) -> None:
         """Wait for a condition of `depends_on`; a replica that ended badly ends the wait."""
@@ -97,10 +106,14 @@ class LocalEngine:
             waiting = []
             for replica in self._replicas(service):
                 exited = replica.state == "exited"
-                if replica.health == "unhealthy" or (
-                    exited and (replica.exit_code or condition == "service_healthy")
-                ):
+                if reports.is_lost(replica) or (exited and condition == "service_healthy"):
                     raise reports.failure(self._run.project, self, replica)
+                if condition == "service_healthy" and replica.health is None and not exited:
+                    raise ServiceError(
+                        f"`{service}` has no `healthcheck`, and something waits for its health",
+                        path=self._run.project.path,
+                        line=self._services[service].line,
+                    )
                 if condition == "service_healthy" and replica.health != "healthy":
                     waiting.append(replica)
                 if condition == "service_completed_successfully" and not exited:
@@ -242,18 +255,22 @@ class LocalEngine:
         return [f"{replica.service}/{replica.index}" for replica in self._replicas(service, index)]
 
     def scale(self, service: str, replicas: int, timeout_s: float = 60.0) -> None:
-        for replica in self._replicas(service):
-            if replica.index > replicas:
-                self._remove(replica)
+        definition = reports.known(self._run.project, service)
+        self._up([definition], {service: replicas}, timeout_s)
         self._wanted[service] = replicas
-        self.up(timeout_s)
+        self._remove([r for r in self._replicas(service) if r.index > replicas])
 
-    def _remove(self, replica: Replica) -> None:
-        self._holder.ask("remove", names=[f"{replica.service}/{replica.index}"])
-        shutil.rmtree(self._network / replica.service / str(replica.index), ignore_errors=True)
-        own = self._run.state / "volumes" / f".{replica.name}"
-        shutil.rmtree(own, ignore_errors=True)
-        self._log(replica.service, replica.index).unlink(missing_ok=True)
+    def _remove(self, replicas: Sequence[Replica]) -> None:
+        """Stop replicas of one service, all at once, and forget what was theirs alone."""
+        if not replicas:
+            return
+        names = [f"{replica.service}/{replica.index}" for replica in replicas]
+        self._holder.ask("remove", lasts_s=self._grace(replicas[0].service), names=names)
+        for name, replica in zip(names, replicas, strict=True):
+            shutil.rmtree(self._network / name, ignore_errors=True)
+            own = self._run.state / "volumes" / f".{replica.name}"
+            shutil.rmtree(own, ignore_errors=True)
+            self._log(replica.service, replica.index).unlink(missing_ok=True)
 
     def logs(self, service: str, index: int | None = None) -> str:
         logs = [self._log(r.service, r.index) for r in self._replicas(service, index)]
@@ -275,6 +292,7 @@ class LocalEngine:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
+                errors="replace",
                 timeout=timeout_s,
                 check=False,
             )
@@ -287,15 +305,20 @@ class LocalEngine:
         return Completed(done.returncode, done.stdout, done.stderr)
 
     def kill(self, service: str, index: int | None = None, signal: str = "SIGKILL") -> None:
-        for name in self._names(service, index):
+        for replica in reports.running(service, self._replicas(service, index)):
+            name = f"{service}/{replica.index}"
             self._holder.ask("kill", name=name, number=_signal(signal))
 
     def crash(self, service: str, index: int | None = None) -> None:
-        for name in self._names(service, index):
-            self._holder.ask("crash", name=name)
+        for replica in reports.running(service, self._replicas(service, index)):
+            self._holder.ask("crash", name=f"{service}/{replica.index}")
 
     def stop(self, service: str, index: int | None = None) -> None:
-        self._holder.ask("stop", names=self._names(service, index))
+        names = self._names(service, index)
+        self._holder.ask("stop", lasts_s=self._grace(service), names=names)
+
+    def _grace(self, service: str) -> float:
+        return self._services[service].stop_grace_s
 
     def start(self, service: str, index: int | None = None) -> None:
         for name in self._names(service, index):
@@ -320,13 +343,10 @@ class LocalEngine:
 
     def down(self, volumes: bool = False) -> None:
         for service in reversed(_start_order(self._services)):
-            names = self._names(service.name, None)
-            self._holder.ask("remove", names=names)
-        for folder in ("network", *(["volumes"] if volumes else [])):
-            shutil.rmtree(self._run.state / folder)
-            (self._run.state / folder).mkdir()
-        for own in (self._run.state / "volumes").glob(".*"):
-            shutil.rmtree(own)
+            self._remove(self._replicas(service.name))
+        if volumes:
+            shutil.rmtree(self._run.state / "volumes")
+            (self._run.state / "volumes").mkdir()
 
     def close(self, keep: bool = False) -> None:
         self._holder.close(keep)

@@ -57,9 +57,11 @@ def refuse(project: Project) -> None:
     """
     faults = []
     for service in project.services.values():
+        if service.profiles:
+            continue
         found = []
         if not (embedded.is_redis(service) or service.command or service.entrypoint):
-            what = f"has no `command`, and the local engine does not know `{service.image}`"
+            what = f"has no `command`, and the local engine does not know {_source(service)}"
             found.append(("image", what, f"{DOCKER}, or give it a `command`"))
         for mount in service.volumes:
             if not _is_mapped(mount, service):
@@ -75,6 +77,10 @@ def refuse(project: Project) -> None:
             faults.append(Fault(f"service `{service.name}` {what}", project.path, line, hint))
     if faults:
         raise TaskyardError.of(faults)
+
+
+def _source(service: Service) -> str:
+    return f"`{service.image}`" if service.image else "what its image runs"
 
 
 def _is_mapped(mount: Mount, service: Service) -> bool:

@@ -84,7 +84,9 @@ def _why_taken(port: int) -> str:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            return f"{_holder(port)} has it" if error.errno == errno.EADDRINUSE else str(error)
+            if error.errno == errno.EADDRINUSE:
+                return f"{_holder(port)} has it"
+            # A low port is not ours to bind, but may well be Docker's
     return ""
 
 

@@ -41,6 +41,7 @@ class Process:
     health_log: str = ""
     exit_code: int | None = None
     restarts: int = 0
+    retries: int = 0
     pid: int | None = None
     wanted: bool = True
     child: asyncio.subprocess.Process | None = None
@@ -53,7 +54,7 @@ class Process:
 
     async def begin(self) -> None:
         """Start the process and keep it; a command that cannot start is exit code 126 or 127."""
-        self.wanted = True
+        self.wanted, self.retries = True, 0
         self.ended.clear()
         await self._spawn()
         self.keeper = asyncio.create_task(self._keep())
@@ -97,7 +98,7 @@ class Process:
             delay_s = 0.1 if time.monotonic() - started > STABLE_S else delay_s
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, 60.0)
-            self.restarts += 1
+            self.restarts, self.retries = self.restarts + 1, self.retries + 1
             await self._spawn()
         self.state = "exited"
         self.ended.set()
@@ -106,7 +107,7 @@ class Process:
         if not self.wanted or self.restart == "no":
             return False
         if self.restart == "on-failure":
-            within = self.max_retries is None or self.restarts < self.max_retries
+            within = self.max_retries is None or self.retries < self.max_retries
             return self.exit_code != 0 and within
         return True
 
@@ -178,14 +179,18 @@ class Process:
                 os.killpg(self.child.pid, signal.SIGKILL)
         sweep(**{mark: self.env[mark] for mark in (PROJECT_MARK, REPLICA_MARK)})
 
-    async def stop(self) -> None:
-        """Stop signal, grace, SIGKILL; the restart policy does not apply."""
+    def forgo_restart(self) -> None:
+        """Switch the restart policy off until the next start, as every kill and stop does."""
         self.wanted = False
         if self.state == "restarting" and self.keeper is not None:
             self.keeper.cancel()
             self.state = "exited"
             self.ended.set()
-        elif self.state == "running":
+
+    async def stop(self) -> None:
+        """Stop signal, grace, SIGKILL."""
+        self.forgo_restart()
+        if self.state == "running":
             self.send(self.stop_signal)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.ended.wait(), self.grace_s)
@@ -203,4 +208,7 @@ async def _ping(port: int, timeout_s: float) -> str:
             writer.close()
     except (OSError, TimeoutError) as error:
         return str(error) or f"no answer in {timeout_s:g} s"
-    return "" if answer.startswith(b"+PONG") else answer.decode(errors="replace").strip()
+    # A server that asks for a password is up; who may use it is not for a health check to say
+    return (
+        "" if answer.startswith((b"+PONG", b"-NOAUTH")) else answer.decode(errors="replace").strip()
+    )

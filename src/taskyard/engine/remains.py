@@ -97,7 +97,14 @@ def remove_docker_project(project: str) -> None:
 
 
 def _docker(*arguments: str) -> str:
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    command = ["docker", *arguments]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=DOCKER_S
+        )
+    except subprocess.TimeoutExpired as error:
+        print(error, file=sys.stderr, flush=True)
+        return ""
     if done.returncode:
         print(done.stderr.strip(), file=sys.stderr, flush=True)
     return done.stdout

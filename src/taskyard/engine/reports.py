@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import textwrap
 import time
+from collections.abc import Collection, Sequence
 
 from taskyard.compose.model import Project, Service
 from taskyard.engine.protocol import Engine, Replica, ServiceError
@@ -32,9 +33,11 @@ def known(project: Project, service: str) -> Service:
     )
 
 
-def wait_up(project: Project, engine: Engine, begin: float, timeout_s: float) -> None:
+def wait_up(
+    project: Project, engine: Engine, services: Collection[str], begin: float, timeout_s: float
+) -> None:
     """
-    Wait until every replica runs and those with a health check are healthy.
+    Wait until the replicas of some services run, and those with a health check are healthy.
 
     A service that ended with 0 has done its work. A replica without a health check counts as up
     when it still runs SETTLE_S after this call: a command that fails at once is seen.
@@ -47,16 +50,36 @@ def wait_up(project: Project, engine: Engine, begin: float, timeout_s: float) ->
     """
     called = time.monotonic()
     while True:
-        replicas = engine.ps()
+        replicas = [replica for replica in engine.ps() if replica.service in services]
         for replica in replicas:
-            if replica.health == "unhealthy" or replica.exit_code:
+            if is_lost(replica):
                 raise failure(project, engine, replica)
         waiting = [r for r in replicas if r.health == "starting" or r.state == "restarting"]
-        if not waiting and time.monotonic() - called > SETTLE_S:
+        may_die = any(r.health is None and r.state == "running" for r in replicas)
+        if not waiting and (not may_die or time.monotonic() - called > SETTLE_S):
             return
         if waiting and time.monotonic() - begin > timeout_s:
             raise failure(project, engine, waiting[0], timeout_s)
         time.sleep(STEP_S)
+
+
+def running(service: str, replicas: Sequence[Replica]) -> list[Replica]:
+    """
+    Return the replicas that a signal can reach.
+
+    Raises:
+        ServiceError: None of them runs.
+    """
+    found = [replica for replica in replicas if replica.state != "exited"]
+    if not found:
+        names = ", ".join(f"`{replica.name}`" for replica in replicas) or f"`{service}`"
+        raise ServiceError(f"{names} does not run, so it can not be ended", hint="start it first")
+    return found
+
+
+def is_lost(replica: Replica) -> bool:
+    """Tell whether a replica has failed for good: no restart will come."""
+    return replica.health == "unhealthy" or (replica.state == "exited" and bool(replica.exit_code))
 
 
 def failure(

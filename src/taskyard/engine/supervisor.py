@@ -14,6 +14,7 @@ it removes the project's containers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -46,16 +47,16 @@ class Supervisor:
             loop.add_signal_handler(number, self.over.set)
         loop.add_reader(sys.stdin.fileno(), self._lifeline)
         server = await asyncio.start_unix_server(self._orders, self.state / CONTROL)
-        print("ready", flush=True)
+        with contextlib.suppress(BrokenPipeError):  # a holder that is gone already
+            print("ready", flush=True)
         with (self.state / LOG).open("wb") as log:  # whoever reads our output may go now
             os.dup2(log.fileno(), sys.stdout.fileno())
             os.dup2(log.fileno(), sys.stderr.fileno())
-        async with server:
-            await self.over.wait()
+        await self.over.wait()
+        server.close()  # not `async with`: from Python 3.12 on that waits for unfinished orders
         for process in self.processes.values():
             process.wanted = False
             process.send(signal.SIGKILL)
-        clean_up(self.about)
 
     def _lifeline(self) -> None:
         if os.read(sys.stdin.fileno(), 1024):
@@ -86,8 +87,7 @@ class Supervisor:
 
     async def do_kill(self, name: str, number: int) -> None:
         process = self.processes[name]
-        # As in Docker: only SIGKILL and the stop signal switch the restart policy off
-        process.wanted = process.wanted and number not in (signal.SIGKILL, process.stop_signal)
+        process.forgo_restart()  # as in Docker, whatever the signal
         process.send(number)
         if number == signal.SIGKILL:
             await process.ended.wait()
@@ -118,8 +118,11 @@ class Supervisor:
 def main() -> None:
     about: About = json.loads(sys.argv[1])
     Path(about["state"]).mkdir(mode=0o700)
-    (Path(about["state"]) / ABOUT).write_text(json.dumps(about))
-    asyncio.run(Supervisor(about).serve())
+    try:
+        (Path(about["state"]) / ABOUT).write_text(json.dumps(about))
+        asyncio.run(Supervisor(about).serve())
+    finally:
+        clean_up(about)
 
 
 if __name__ == "__main__":
