@@ -41,7 +41,7 @@ class TaskRun:
     One execution of one task; a task that is delivered twice has two.
 
     Attributes:
-        arguments: The positional ones, as a text for people.
+        arguments: The positional ones and the named ones, as a text for people.
         node: The worker's node name, `celery@HOST`.
         received, started, ended: Seconds since the epoch, by the worker's clock; None: not yet.
     """
@@ -297,7 +297,7 @@ class Recorder:
                     run,
                     received=event["timestamp"],
                     name=event.get("name") or "",
-                    arguments=event.get("args") or "",
+                    arguments=f"{event.get('args')} {event.get('kwargs')}",
                 )
             elif kind == "task-started":
                 run = replace(run, started=event["timestamp"], state="STARTED")
