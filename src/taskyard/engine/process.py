@@ -154,7 +154,10 @@ class Process:
         except OSError as error:
             return f"{self.health['argv'][0]}: {error.strerror}"
         try:
-            output, _ = await asyncio.wait_for(test.communicate(), timeout_s)
+            async with asyncio.timeout(
+                timeout_s
+            ):  # wait_for of Python 3.11 can lose a cancellation
+                output, _ = await test.communicate()
         except TimeoutError:
             return f"no answer in {timeout_s:g} s"
         finally:
@@ -193,7 +196,8 @@ class Process:
         if self.state == "running":
             self.send(self.stop_signal)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.ended.wait(), self.grace_s)
+                async with asyncio.timeout(self.grace_s):
+                    await self.ended.wait()
             self.send(signal.SIGKILL)
         await self.ended.wait()
 

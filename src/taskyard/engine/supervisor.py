@@ -20,7 +20,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from taskyard.engine.process import Process
 from taskyard.engine.remains import About, clean_up
@@ -40,23 +40,24 @@ class Supervisor:
         self.held = True
         self.over = asyncio.Event()
 
-    async def serve(self) -> None:
+    async def serve(self) -> NoReturn:
         """Take orders until the holder is gone, a signal comes, or `close` is asked for."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self.over.set)
         loop.add_reader(sys.stdin.fileno(), self._lifeline)
-        server = await asyncio.start_unix_server(self._orders, self.state / CONTROL)
+        await asyncio.start_unix_server(self._orders, self.state / CONTROL)
         with contextlib.suppress(BrokenPipeError):  # a holder that is gone already
             print("ready", flush=True)
         with (self.state / LOG).open("wb") as log:  # whoever reads our output may go now
             os.dup2(log.fileno(), sys.stdout.fileno())
             os.dup2(log.fileno(), sys.stderr.fileno())
         await self.over.wait()
-        server.close()  # not `async with`: from Python 3.12 on that waits for unfinished orders
         for process in self.processes.values():
             process.wanted = False
             process.send(signal.SIGKILL)
+        clean_up(self.about)
+        os._exit(0)  # orders and health checks may be under way: nobody waits for them any more
 
     def _lifeline(self) -> None:
         if os.read(sys.stdin.fileno(), 1024):
