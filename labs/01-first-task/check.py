@@ -1,37 +1,18 @@
 """The requirements of lab 01, in the order of its README."""
 
-import http.client
-import json
-import urllib.request
 from collections import Counter
 
-from taskyard.check import Unmet, require
+from taskyard.check import Unmet, ask, require
 from taskyard.queue import look, wait_for
 from taskyard.stack import Stack
 from taskyard.timeline import NoWorkerError, Recorder, TaskRun
 
-PUBLISH = {"shop": 8000}
+PORT = 8000
+PUBLISH = {"shop": PORT}
 EMAILS = 8
 DEADLINE_S = 30.0
 WORKER_S = 15.0
 TRIES = 3
-
-
-def ask(stack: Stack, path: str, content: object = None) -> dict:
-    """Ask the shop as a customer's browser does."""
-    body = None if content is None else json.dumps(content).encode()
-    try:
-        address = f"{stack.http('shop', 8000)}{path}"
-        with urllib.request.urlopen(address, body, timeout=DEADLINE_S) as answer:
-            return dict(json.loads(answer.read()))
-    except (OSError, http.client.HTTPException):
-        lines = [line for line in stack.logs("shop").splitlines() if line.strip("- ")]
-        raise Unmet(
-            did=f"asked the shop for {path}",
-            saw=f"no answer; the shop's log ends with: {lines[-1] if lines else 'nothing'}",
-            expected="an answer",
-            look_at="endpoint.py",
-        ) from None
 
 
 def addresses(customer: str) -> list[str]:
@@ -40,7 +21,7 @@ def addresses(customer: str) -> list[str]:
 
 def place_order(stack: Stack, customer: str) -> list[str]:
     """Order, with one e-mail to each address of this customer; return the ids of the e-mails."""
-    ids = ask(stack, "/orders", addresses(customer))["ids"]
+    ids = ask(stack, "shop", PORT, "/orders", addresses(customer))["ids"]
     require(
         isinstance(ids, list) and len(ids) == EMAILS,
         did=f"ordered, with {EMAILS} e-mails",
@@ -126,7 +107,7 @@ def test_state_is_told(stack: Stack) -> None:
     broker, backend = stack.url("redis"), stack.url("redis", 1)
     before = len(look(broker, backend).results)
     last = place_order(stack, "told")[-1]
-    at_once = ask(stack, f"/emails/{last}")["state"]
+    at_once = ask(stack, "shop", PORT, f"/emails/{last}")["state"]
     require(
         at_once != "SUCCESS",
         did="asked for the last e-mail of an order at once",
@@ -135,7 +116,7 @@ def test_state_is_told(stack: Stack) -> None:
         look_at="endpoint.py, email_state",
     )
     wait_for(lambda seen: len(seen.results) >= before + EMAILS, broker, backend, DEADLINE_S)
-    state = ask(stack, f"/emails/{last}")["state"]
+    state = ask(stack, "shop", PORT, f"/emails/{last}")["state"]
     require(
         state == "SUCCESS",
         did=f"asked for the same e-mail, `{last}`, when the worker had sent all of them",

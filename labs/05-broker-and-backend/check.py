@@ -1,9 +1,6 @@
 """The requirements of lab 05, in the order of its README."""
 
-import http.client
-import json
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +8,13 @@ from urllib.parse import urlsplit
 
 import redis
 
-from taskyard.check import Unmet, require
+from taskyard.check import Unmet, ask, require
 from taskyard.queue import RESULT, Queues, Result, look
 from taskyard.stack import Stack
 from taskyard.timeline import NoWorkerError, Recorder
 
-PUBLISH = {"shop": 8000}
+PORT = 8000
+PUBLISH = {"shop": PORT}
 DEADLINE_S = 30.0
 WORKER_S = 20.0
 STEP_S = 0.05
@@ -30,31 +28,14 @@ FILL_BYTES = 20_000
 FILLS = 600
 
 
-def ask(stack: Stack, path: str, content: object = None) -> dict[str, str]:
-    """Ask the shop as a browser does."""
-    body = None if content is None else json.dumps(content).encode()
-    try:
-        address = f"{stack.http('shop', 8000)}{path}"
-        with urllib.request.urlopen(address, body, timeout=DEADLINE_S) as answer:
-            return dict(json.loads(answer.read()))
-    except (OSError, http.client.HTTPException) as error:
-        lines = [line for line in stack.logs("shop").splitlines() if line.strip("- ")]
-        raise Unmet(
-            did=f"asked the shop for {path}",
-            saw=f"no answer ({error}); its log ends with: {lines[-1] if lines else 'nothing'}",
-            expected="an answer",
-            look_at="endpoint.py",
-        ) from None
-
-
 def upload(stack: Stack, rows: int) -> str:
     """Upload a file; return the id of its import."""
-    return ask(stack, "/imports", {"name": "orders.csv", "rows": rows})["id"]
+    return ask(stack, "shop", PORT, "/imports", {"name": "orders.csv", "rows": rows})["id"]
 
 
 def told(stack: Stack, import_id: str) -> str:
     """Return what the shop says about an import."""
-    return ask(stack, f"/imports/{import_id}")["state"]
+    return ask(stack, "shop", PORT, f"/imports/{import_id}")["state"]
 
 
 def place(stack: Stack, variable: str) -> tuple[str, int]:
@@ -105,7 +86,7 @@ def answers(stack: Stack, service: str) -> bool:
 
 def listens(stack: Stack) -> bool:
     try:
-        return bool(ask(stack, "/health"))
+        return bool(ask(stack, "shop", PORT, "/health"))
     except Unmet:
         return False
 
@@ -223,7 +204,7 @@ def watch_it_go(stack: Stack, import_id: str, expires_s: float) -> None:
     stack.stop("worker")
     before = len(waiting(stack))
     for _ in range(WAITING):
-        ask(stack, "/emails", {"address": "customer@example.com"})
+        ask(stack, "shop", PORT, "/emails", {"address": "customer@example.com"})
     did = f"let {WAITING} e-mails wait, and waited until a result without a time to live was gone"
     expected = "the result goes, and every message stays"
     try:
@@ -261,7 +242,7 @@ def test_email_leaves_nothing(stack: Stack) -> None:
     before = {result.id for result in queues(stack).results}
     with recording(stack) as recorder:
         for _ in range(EMAILS):
-            ask(stack, "/emails", {"address": "customer@example.com"})
+            ask(stack, "shop", PORT, "/emails", {"address": "customer@example.com"})
         timeline = recorder.wait_for(
             lambda timeline: (
                 sum(run.name == "tasks.send_email" for run in timeline.finished) >= EMAILS

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import inspect
 import io
+import json
 import os
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +19,8 @@ import pytest
 from taskyard.engine import Choice
 from taskyard.errors import TaskyardError
 from taskyard.stack import Stack
+
+ASK_S = 30.0
 
 Outcome = Literal["passed", "failed", "not run"]
 
@@ -37,6 +42,27 @@ def require(holds: object, *, did: str, saw: object, expected: str, look_at: str
     """
     if not holds:
         raise Unmet(did, str(saw), expected, look_at)
+
+
+def ask(stack: Stack, service: str, port: int, path: str, content: object = None) -> Any:
+    """
+    Ask a service as a browser does: GET, or POST with content as JSON; return its JSON.
+
+    Raises:
+        Unmet: No answer, or an error; shows how the service's log ends.
+    """
+    body = None if content is None else json.dumps(content).encode()
+    try:
+        with urllib.request.urlopen(f"{stack.http(service, port)}{path}", body, ASK_S) as answer:
+            return json.loads(answer.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        lines = [line for line in stack.logs(service).splitlines() if line.strip("- ")]
+        raise Unmet(
+            did=f"asked the {service} for {path}",
+            saw=f"no answer ({error}); its log ends with: {lines[-1] if lines else 'nothing'}",
+            expected="an answer",
+            look_at="the code that the line in the log names",
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from taskyard.check import Verdict
 
 
+NEEDS_DOCKER_STATUS = 3
+
+
 class Runner:
     """
     The commands of one lab for one learner.
@@ -50,6 +53,23 @@ class Runner:
         for notice in self._desk.notices(self._lab) if self._desk else ():
             self._show.say(f"note: {notice}", style="yellow")
 
+    def _need_docker(self, module: Any, choice: Choice) -> None:
+        """
+        Stop where the point of a lab cannot be seen without containers.
+
+        Such a lab says why in `NEEDS_DOCKER`, and shows what can be shown in `without_docker`.
+
+        Raises:
+            SystemExit: With NEEDS_DOCKER_STATUS.
+        """
+        reason = getattr(module, "NEEDS_DOCKER", "")
+        if choice.name == "docker" or not reason:
+            return
+        self._show.say(f"This lab needs Docker: {reason}")
+        if hasattr(module, "without_docker"):
+            module.without_docker(self._folder, self._show)
+        raise SystemExit(NEEDS_DOCKER_STATUS)
+
     def demo(self, choice: Choice, keep: bool) -> None:
         """
         Bring the stack up, run the experiment, and take the stack down or leave it up.
@@ -59,6 +79,7 @@ class Runner:
         """
         module = load(self._lab.demo)
         self._begin("Lab", choice)
+        self._need_docker(module, choice)
         publish: Mapping[str, int] = getattr(module, "PUBLISH", {})
         stack = Stack(self._folder, choice, publish=publish, label=self.label)
         try:
@@ -115,6 +136,7 @@ class Runner:
         from taskyard.check import run  # pytest, which a demo need not wait for
 
         self._begin("Check", choice)
+        self._need_docker(load(self._lab.demo), choice)
         verdicts = run(self._lab.check, self._folder, choice, f"check-{self.label}", self._tell)
         if report:
             content = {"requirements": [dict(verdict.as_json()) for verdict in verdicts]}

@@ -83,7 +83,7 @@ class Queues:
         if not self.waiting:
             table.add_row("waiting", Text("no list", style="dim"), "0 messages")
         table.add_row("unacknowledged", UNACKED, _count(len(self.unacknowledged), "message"))
-        table.add_row("results", f"{RESULT}…", _count(len(self.results), "result"))
+        table.add_row("results", f"{RESULT}ID", _count(len(self.results), "result"))
         return table
 
 
