@@ -60,6 +60,9 @@ notebooks-fresh: .venv/.notebook FORCE ## Build all notebooks, measurements incl
 map: .venv/.lab FORCE ## Write the table of chapters in README.md
 	@$(TASKYARD) map
 
+picture: .venv/.lab FORCE ## Draw README.md's picture from a real run
+	@$(PY) docs/picture.py >/dev/null
+
 ##@ Maintain
 
 test: .venv/.test FORCE ## Run every test that this machine can; this is all of CI (ARGS="-k name")

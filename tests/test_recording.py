@@ -10,8 +10,8 @@ from celery import Celery
 
 from taskyard.course import Course
 from taskyard.queue import look, wait_for
+from taskyard.recorder import NoWorkerError, Recorder
 from taskyard.stack import Stack
-from taskyard.timeline import NoWorkerError, Recorder
 
 pytestmark = pytest.mark.xdist_group("recording")
 

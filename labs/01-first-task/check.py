@@ -4,8 +4,9 @@ from collections import Counter
 
 from taskyard.check import Unmet, ask, require
 from taskyard.queue import look, wait_for
+from taskyard.recorder import NoWorkerError, Recorder
 from taskyard.stack import Stack
-from taskyard.timeline import NoWorkerError, Recorder, TaskRun
+from taskyard.timeline import TaskRun
 
 PORT = 8000
 PUBLISH = {"shop": PORT}

@@ -6,8 +6,8 @@ from rich.table import Table
 
 from taskyard.console import Show
 from taskyard.queue import look, wait_for
+from taskyard.recorder import Recorder
 from taskyard.stack import Stack
-from taskyard.timeline import Recorder
 
 EMAILS = 12
 

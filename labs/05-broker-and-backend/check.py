@@ -10,8 +10,8 @@ import redis
 
 from taskyard.check import Unmet, ask, require
 from taskyard.queue import RESULT, Queues, Result, look
+from taskyard.recorder import NoWorkerError, Recorder
 from taskyard.stack import Stack
-from taskyard.timeline import NoWorkerError, Recorder
 
 PORT = 8000
 PUBLISH = {"shop": PORT}

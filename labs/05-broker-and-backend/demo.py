@@ -11,8 +11,8 @@ from celery import Celery
 
 from taskyard.console import Show
 from taskyard.queue import Queues, wait_for
+from taskyard.recorder import Recorder, wait_for_workers
 from taskyard.stack import Stack
-from taskyard.timeline import Recorder, wait_for_workers
 
 ROWS = 20
 MANY = 20
