@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from pathlib import Path
 from uuid import uuid4
@@ -97,6 +98,19 @@ def test_a_broken_check_is_no_verdict_about_the_learner(verdicts, text: str, mes
     with pytest.raises(TaskyardError, match="the check of this lab is broken") as caught:
         verdicts(text)
     assert message in str(caught.value)
+
+
+def test_a_check_leaves_the_environment_as_it_was(
+    verdicts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Options of another project do not reach it, and are there again afterwards."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option")
+    before = dict(os.environ)
+    assert [verdict.outcome for verdict in verdicts(PASSES)] == ["passed"]
+    changed = {
+        name for name in before.keys() | os.environ if before.get(name) != os.environ.get(name)
+    }
+    assert changed <= {"PYTEST_CURRENT_TEST"}
 
 
 def test_a_check_without_requirements_is_broken(verdicts) -> None:

@@ -181,11 +181,9 @@ def run(
         TaskyardError: The check itself is broken.
     """
     plugin = Check(folder, choice, label, tell)
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the lab set's own pytest and no guests
-    os.environ.pop("PYTEST_ADDOPTS", None)
     arguments = [str(path), "--exitfirst", "-c", os.devnull, "--rootdir", str(path.parent)]
     arguments += ["-p", "no:cacheprovider", "--import-mode", "importlib", "--capture", "no"]
-    with contextlib.redirect_stdout(io.StringIO()) as report:
+    with contextlib.redirect_stdout(io.StringIO()) as report, _plain_pytest():
         status = pytest.main(arguments, plugins=[plugin])
     if plugin.interrupt:
         raise plugin.interrupt
@@ -197,3 +195,16 @@ def run(
             hint="report it with the lines above",
         )
     return plugin.verdicts
+
+
+@contextlib.contextmanager
+def _plain_pytest() -> Iterator[None]:
+    """Keep plugins and options of the learner's other projects out of the check."""
+    before = dict(os.environ)
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
