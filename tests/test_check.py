@@ -113,6 +113,16 @@ def test_a_check_leaves_the_environment_as_it_was(
     assert changed <= {"PYTEST_CURRENT_TEST"}
 
 
+def test_a_check_minds_only_its_own_folder(verdicts, tmp_path: Path) -> None:
+    """A conftest.py above the learner's checkout has no say in the check."""
+    conftest = tmp_path.parent / "conftest.py"
+    conftest.write_text("raise RuntimeError('of another project')\n")
+    try:
+        assert [verdict.outcome for verdict in verdicts(PASSES)] == ["passed"]
+    finally:
+        conftest.unlink()
+
+
 def test_a_check_without_requirements_is_broken(verdicts) -> None:
     """Nothing to check is not a pass."""
     with pytest.raises(TaskyardError, match="the check of this lab is broken"):

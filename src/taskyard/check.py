@@ -182,6 +182,8 @@ def run(
     """
     plugin = Check(folder, choice, label, tell)
     arguments = [str(path), "--exitfirst", "-c", os.devnull, "--rootdir", str(path.parent)]
+    # else pytest collects from the root of the disk down, with each conftest.py on the way
+    arguments += ["--confcutdir", str(path.parent)]
     arguments += ["-p", "no:cacheprovider", "--import-mode", "importlib", "--capture", "no"]
     with contextlib.redirect_stdout(io.StringIO()) as report, _plain_pytest():
         status = pytest.main(arguments, plugins=[plugin])
