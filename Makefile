@@ -63,6 +63,18 @@ map: .venv/.lab FORCE ## Write the table of chapters in README.md
 picture: .venv/.lab FORCE ## Draw README.md's picture from a real run
 	@$(PY) docs/picture.py >/dev/null
 
+cards: .venv/.lab FORCE ## Build the Anki decks in dist/
+	@$(TASKYARD) cards build
+
+cards-check: .venv/.lab FORCE ## Say what is wrong with the cards
+	@$(TASKYARD) cards lint
+
+cards-lock: .venv/.lab FORCE ## Note which cards changed, before a release
+	@$(TASKYARD) cards lock
+
+cards-watch: .venv/.lab FORCE ## Check and build the decks whenever a card file is saved
+	@$(TASKYARD) cards watch
+
 ##@ Maintain
 
 test: .venv/.test FORCE ## Run every test that this machine can; this is all of CI (ARGS="-k name")
@@ -81,7 +93,7 @@ requirements: FORCE ## Renew the pins in requirements/ from pyproject.toml (ARGS
 	@requirements/renew $(ARGS)
 
 clean: FORCE ## Remove .venv and caches; never your work/
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 help: FORCE ## Print this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z%-]+:.*## / { sub(/%/, "N", $$1); printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

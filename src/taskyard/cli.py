@@ -32,6 +32,16 @@ class Taskyard(click.Group):
             number = stop.args[0] if isinstance(stop, Stopped) else signal.SIGINT
             raise SystemExit(128 + number) from None
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "cards"])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name == "cards":  # its libraries take a while, which no lab should wait for
+            from taskyard.cards.commands import cards
+
+            return cards
+        return super().get_command(ctx, name)
+
 
 @click.group(cls=Taskyard, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--engine", type=click.Choice(["docker", "local"]), help="Use this engine only.")

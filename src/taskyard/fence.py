@@ -20,8 +20,8 @@ import yaml
 from taskyard.errors import Fault, TaskyardError
 from taskyard.page import Fence, Page
 
-Trouble = Iterator[tuple[int, str]]
-"""What is wrong in a block: the line in the block, from 1, and the sentence."""
+Trouble = Iterator[tuple[int, int, str]]
+"""What is wrong in a block: line and column in the block, from 1, and the sentence."""
 
 _INSTRUCTIONS = """
 ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL
@@ -48,7 +48,7 @@ def how(fence: Fence) -> str:
     return _CHECKS[fence.language][0] if fence.language in _CHECKS else "unknown"
 
 
-def check(fence: Fence, page: Path, root: Path) -> list[Fault]:
+def check(fence: Fence, page: Path, root: Path | None) -> list[Fault]:
     """
     Check one block as its language asks.
 
@@ -64,27 +64,47 @@ def check(fence: Fence, page: Path, root: Path) -> list[Fault]:
         return [Fault(what, page, fence.line, f"open it with one of {known}")]
     return [
         Fault(what, page, fence.line + line, "correct the block, or give it another language")
-        for line, what in _CHECKS[fence.language][1](fence.text, root)
+        for line, _, what in trouble(fence.language, fence.text, root)
     ]
 
 
-def _python(text: str, _root: Path) -> Trouble:
+def trouble(language: str, text: str, root: Path | None = None) -> Trouble:
+    """
+    Yield what is wrong in a text of one of the languages that `check` knows.
+
+    Args:
+        root: The repository whose make targets and commands it may use. Without one the text is
+            only parsed: nothing in it is looked up.
+    """
+    try:
+        yield from _CHECKS[language][1](text, root)
+    except (ValueError, RecursionError, MemoryError) as error:  # what a parser lets through
+        yield 1, 1, f"this cannot be read: {error}"
+
+
+def _python(text: str, _root: Path | None) -> Trouble:
     # A cell may begin with a magic of the course; top-level await is what a cell may do as well.
     code = re.sub(r"\A%%\w[^\n]*", "", text)
     try:
         compile(code, "block", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except SyntaxError as error:
-        yield error.lineno or 1, f"this is not Python: {error.msg.lower()}"
+        yield error.lineno or 1, error.offset or 1, f"this is not Python: {error.msg.lower()}"
 
 
-def _yaml(text: str, _root: Path) -> Trouble:
+def _yaml(text: str, root: Path | None) -> Trouble:
     try:
         documents = list(yaml.safe_load_all(text))
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        yield line, f"this is not YAML: {error.problem}"
+        line, column = 1, 1
+        if mark := error.problem_mark:
+            line, column = mark.line + 1, mark.column + 1
+        yield line, column, f"this is not YAML: {error.problem}"
         return
-    if any(isinstance(one, dict) and "services" in one for one in documents):
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        yield line, 1, f"this is not YAML: {error.reason}"
+        return
+    if root and any(isinstance(one, dict) and "services" in one for one in documents):
         yield from _compose(text)
 
 
@@ -98,10 +118,10 @@ def _compose(text: str) -> Trouble:
             read(path)
         except TaskyardError as error:
             for fault in error.faults:
-                yield fault.line or 1, fault.what
+                yield fault.line or 1, 1, fault.what
 
 
-def _dockerfile(text: str, _root: Path) -> Trouble:
+def _dockerfile(text: str, _root: Path | None) -> Trouble:
     ends: list[str] = []  # of the here-documents that are open
     continued = False
     for line, content in enumerate(text.splitlines(), 1):
@@ -113,60 +133,62 @@ def _dockerfile(text: str, _root: Path) -> Trouble:
         if not words or words[0].startswith("#"):
             continue
         if not continued and words[0].upper() not in _INSTRUCTIONS.split():
-            yield line, f"`{words[0]}` is no instruction of a Dockerfile"
+            column = content.find(words[0]) + 1
+            yield line, column, f"`{words[0]}` is no instruction of a Dockerfile"
         ends = re.findall(r"<<-?[\"']?(\w+)", content)
         continued = content.rstrip().endswith("\\")
 
 
-def _toml(text: str, _root: Path) -> Trouble:
+def _toml(text: str, _root: Path | None) -> Trouble:
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        at = re.search(r"\(at line (\d+)", str(error))
-        yield int(at[1]) if at else 1, f"this is not TOML: {str(error).lower()}"
+        at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        line, column = (int(at[1]), int(at[2])) if at else (len(text.splitlines()), 1)
+        yield line, column, f"this is not TOML: {str(error).lower()}"
 
 
-def _json(text: str, _root: Path) -> Trouble:
+def _json(text: str, _root: Path | None) -> Trouble:
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        yield error.lineno, f"this is not JSON: {error.msg.lower()}"
+        yield error.lineno, error.colno, f"this is not JSON: {error.msg.lower()}"
 
 
-def _diff(text: str, _root: Path) -> Trouble:
+def _diff(text: str, _root: Path | None) -> Trouble:
     for line, content in enumerate(text.splitlines(), 1):
         if content and content[0] not in "+- @\\":
-            yield line, "a line of a diff begins with `+`, `-`, `@` or a space"
+            yield line, 1, "a line of a diff begins with `+`, `-`, `@` or a space"
 
 
-def _mermaid(text: str, _root: Path) -> Trouble:
+def _mermaid(text: str, _root: Path | None) -> Trouble:
     lines = [line.split()[0] for line in text.splitlines() if line.strip()]
     first = next((word for word in lines if not word.startswith("%%")), "")
     if first.rstrip(";") not in _DIAGRAMS.split():
-        yield 1, f"`{first}` is no kind of Mermaid diagram"
+        yield 1, 1, f"`{first}` is no kind of Mermaid diagram"
 
 
-def _markdown(text: str, root: Path) -> Trouble:
+def _markdown(text: str, root: Path | None) -> Trouble:
     for fence in Page(Path("block"), text).fences:
         for fault in check(fence, Path("block"), root):
-            yield fault.line or 1, fault.what
+            yield fault.line or 1, 1, fault.what
 
 
-def _text(_text: str, _root: Path) -> Trouble:
+def _text(_text: str, _root: Path | None) -> Trouble:
     yield from ()
 
 
-def _console(text: str, root: Path) -> Trouble:
+def _console(text: str, root: Path | None) -> Trouble:
     commands = list(_commands(text))
-    if not commands:
-        yield 1, "no line begins with `$ `: a block without a command is `text`"
+    if root and not commands:
+        yield 1, 1, "no line begins with `$ `: a block without a command is `text`"
     for line, command in commands:
         bash = _run(("bash", "-n", "-c", command))
         if bash:
-            yield line, f"`{command}` is not a command: {bash}"
-            continue
-        for words in _simple_commands(command):
-            yield from ((line, what) for what in _unknown(words, root))
+            yield line, 3, f"`{command}` is not a command: {bash}"
+        elif root:
+            for words in _simple_commands(command):
+                yield from ((line, 3, what) for what in _unknown(words, root))
 
 
 def _commands(text: str) -> Iterator[tuple[int, str]]:
@@ -240,7 +262,7 @@ def _run(command: tuple[str, ...], python_path: str = "") -> str:
     return said[-1] if said else f"it ends with {done.returncode}"
 
 
-_CHECKS: dict[str, tuple[str, Callable[[str, Path], Trouble]]] = {
+_CHECKS: dict[str, tuple[str, Callable[[str, Path | None], Trouble]]] = {
     "python": ("compiled", _python),
     "console": ("commands looked up", _console),
     "yaml": ("parsed, Compose read", _yaml),

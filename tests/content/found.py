@@ -15,6 +15,9 @@ except TaskyardError as error:  # test_discovery.py says it once, and then nothi
     COURSE, FAULTS = Course(ROOT, ()), str(error)
 
 CHAPTERS = [pytest.param(chapter, id=chapter.path.stem) for chapter in COURSE.chapters]
+DECKS = [
+    pytest.param(chapter, id=chapter.path.stem) for chapter in COURSE.chapters if chapter.cards
+]
 LABS = [pytest.param(lab, id=lab.folder.name) for lab in COURSE.labs]
 VARIANTS = [
     pytest.param(lab, variant, id=f"{lab.folder.name}-{variant}")
@@ -31,6 +34,7 @@ def name(path: Path) -> str:
 _PATHS = [
     *(chapter.path for chapter in COURSE.chapters),
     *(lab.readme for lab in COURSE.labs),
+    *(chapter.cards for chapter in COURSE.chapters if chapter.cards),
     *(COURSE.root / page for page in ("README.md", "CONTRIBUTING.md", "GLOSSARY.md")),
 ]
 PAGES = [pytest.param(path, id=name(path)) for path in _PATHS if path.is_file()]

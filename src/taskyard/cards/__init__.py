@@ -1,0 +1,1 @@
+"""Flashcards: Markdown to Anki decks that survive updates."""

@@ -1,0 +1,53 @@
+"""One note with all of its fields, and when it last changed: what a package holds."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import genanki
+
+from taskyard.cards.note import Kind
+
+FIRST_MS = 1_700_000_000_000
+"""The smallest number of a note; numbers look like times, and Anki wants none of the future."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """
+    One note.
+
+    Attributes:
+        deck: The name of its deck, levels parted by `::`.
+        fields: HTML, in the order of the note type.
+    """
+
+    id: str
+    kind: Kind
+    deck: str
+    fields: tuple[str, ...]
+    tags: tuple[str, ...]
+
+    @property
+    def guid(self) -> str:
+        """Anki's identity of the note: neither wording nor place nor file matters to it."""
+        return str(genanki.guid_for("taskyard", self.id))
+
+    @property
+    def number(self) -> int:
+        """Anki's number of the note, from the id as well; its cards have those that follow."""
+        digest = hashlib.sha256(self.id.encode()).digest()
+        return FIRST_MS + int.from_bytes(digest[:4], "big") // 8 * 100
+
+    @cached_property
+    def digest(self) -> str:
+        """What the learner has of it; with another one the note has changed."""
+        return digest(self.kind, self.fields, self.tags)
+
+
+def digest(kind: Kind, fields: tuple[str, ...], tags: tuple[str, ...]) -> str:
+    """Return 20 hexadecimal digits that stand for the content of a note."""
+    content = "\x1f".join((kind, *fields, *sorted(tags)))  # as Anki parts its fields
+    return hashlib.sha256(content.encode()).hexdigest()[:20]

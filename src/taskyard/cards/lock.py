@@ -1,0 +1,166 @@
+"""
+What learners have: when each note last changed, so that an update changes those notes alone.
+
+Anki takes over a note where its `mod` is larger than at the last import, and overwrites what the
+learner wrote in it. So a note's `mod` is the time of its own last change. For the course it stands
+in a file that is committed; for other decks the last package that was built remembers it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from taskyard.cards import package
+from taskyard.cards.entry import Entry, digest
+from taskyard.cards.note import Kind
+from taskyard.cards.notetype import note_types
+from taskyard.errors import TaskyardError
+
+_HINT = "take it back from git: `git checkout -- cards/cards.lock.json`"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A note as it was when it last changed; `mod` in seconds since 1970."""
+
+    kind: Kind
+    digest: str
+    mod: int
+
+
+@dataclass(frozen=True)
+class Style:
+    """A note type as it was when its style last changed; its schema never does."""
+
+    digest: str
+    mod: int
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """How notes differ from the lock; each holds their ids."""
+
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    retired: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Lock:
+    """
+    The notes, note types and decks of a release.
+
+    Attributes:
+        decks: The name of each chapter's deck, by its slug: Anki knows a deck by its name, so it
+            keeps the first that it had.
+    """
+
+    notes: Mapping[str, Stamp] = field(default_factory=dict)
+    styles: Mapping[Kind, Style] = field(default_factory=dict)
+    decks: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Lock:
+        """
+        Read a lock file; an empty lock where there is none.
+
+        Raises:
+            TaskyardError: The file is not what `write` made.
+        """
+        if not path.exists():
+            return cls()
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                {name: Stamp(**stamp) for name, stamp in content["notes"].items()},
+                {kind: Style(**style) for kind, style in content["styles"].items()},
+                content["decks"],
+            )
+        except json.JSONDecodeError as error:
+            what = f"the lock is not JSON: {error.msg.lower()}"
+            raise TaskyardError(what, path=path, line=error.lineno, hint=_HINT) from error
+        except (KeyError, TypeError, AttributeError, OSError) as error:
+            raise TaskyardError(f"the lock is damaged: {error}", path=path, hint=_HINT) from error
+
+    @classmethod
+    def of_package(cls, path: Path) -> Lock:
+        """
+        Read back what a package of ours holds; an empty lock where there is no file.
+
+        Raises:
+            TaskyardError: There is another file in that place.
+        """
+        if not path.exists():
+            return cls()
+        types = {model.model_id: (kind, model) for kind, model in note_types().items()}
+        notes = {}
+        try:
+            for note in package.read(path):
+                kind, model = types[note["model"]]
+                own = [one["name"] for one in model.fields].index("Id")
+                content = digest(kind, tuple(note["fields"]), tuple(note["tags"]))
+                notes[note["fields"][own]] = Stamp(kind, content, note["mod"])
+        except (ValueError, KeyError, IndexError, OSError) as error:
+            raise TaskyardError(
+                "this file is no deck of Taskyard, and would be overwritten",
+                path=path,
+                hint="choose another name for the deck: `-o another.apkg`",
+            ) from error
+        return cls(notes)
+
+    def with_notes_of(self, other: Lock) -> Lock:
+        """Return this lock's note types with another's notes."""
+        return Lock(other.notes, self.styles)
+
+    def write(self, path: Path) -> None:
+        """Write the lock file, sorted, so that a difference is small to read."""
+        content = {
+            "decks": dict(sorted(self.decks.items())),
+            "notes": {name: asdict(stamp) for name, stamp in sorted(self.notes.items())},
+            "styles": {kind: asdict(style) for kind, style in self.styles.items()},
+        }
+        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def renewed(self, entries: Iterable[Entry], now: int) -> Lock:
+        """Return the lock with new times for what has changed since; what is gone stays."""
+        notes = dict(self.notes)
+        for entry in entries:
+            old = notes.get(entry.id)
+            if not self._has(entry):
+                # later than what the learner has, even where a clock was wrong
+                mod = max(now, old.mod + 1) if old else now
+                notes[entry.id] = Stamp(entry.kind, entry.digest, mod)
+        styles = dict(self.styles)
+        for kind, model in note_types().items():
+            look = _hash(model.look)
+            known = styles.get(kind)
+            if known is None or known.digest != look:
+                mod = max(now, known.mod + 1) if known else now
+                styles[kind] = Style(look, mod, known.schema if known else model.schema)
+        return Lock(notes, styles, self.decks)
+
+    def change(self, entries: Sequence[Entry], retired: Iterable[str]) -> Change:
+        """Return which notes an import of these would add and change."""
+        found = {entry.id: self.notes.get(entry.id) for entry in entries}
+        same = {entry.id for entry in entries if self._has(entry)}
+        return Change(
+            new=tuple(name for name, old in found.items() if old is None),
+            changed=tuple(name for name, old in found.items() if old and name not in same),
+            unchanged=tuple(name for name in found if name in same),
+            retired=tuple(retired),
+        )
+
+    def _has(self, entry: Entry) -> bool:
+        old = self.notes.get(entry.id)
+        return old is not None and old.digest == entry.digest
+
+
+def _hash(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]

@@ -1,0 +1,115 @@
+"""The three note types: fields and templates with ids of their own, and one style."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import genanki
+
+from taskyard.cards.note import Kind
+
+STYLE: Final = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+
+_NAMES: Mapping[Kind, tuple[int, str]] = {
+    "basic": (1_795_391_101, "Taskyard Basic"),
+    "both": (1_795_391_102, "Taskyard Both ways"),
+    "cloze": (1_795_391_103, "Taskyard Cloze"),
+}
+
+# Frozen, like the names of the templates: with another list of fields an import updates no note.
+# Anki knows a field by its id, and so a spare one can be given a name later.
+_BELOW = {"Hint": 3, "Extra": 4, "Footer": 5, "Id": 6, "Spare1": 7, "Spare2": 8, "Spare3": 9}
+_FIELDS: Mapping[Kind, Mapping[str, int]] = {
+    "basic": {"Front": 1, "Back": 2, **_BELOW},
+    "both": {"Front": 1, "Back": 2, **_BELOW},
+    "cloze": {"Text": 10, **_BELOW},
+}
+
+_FRONT = '<div class="question">{{Front}}</div>'
+_BACK = '<div class="question">{{Back}}</div>'
+_CLOZE = '<div class="text">{{cloze:Text}}</div>'
+_HINT = '{{#Hint}}<details class="hint"><summary>Hint</summary>{{Hint}}</details>{{/Hint}}'
+_LINE = '<hr id="answer">'
+_END = (
+    '{{#Extra}}<div class="extra">{{Extra}}</div>{{/Extra}}',
+    '{{#Footer}}<div class="footer">{{Footer}}</div>{{/Footer}}',
+)
+
+
+def _page(*parts: str) -> str:
+    return "\n".join(['<div class="note">', *parts, "</div>"])
+
+
+def _template(number: int, name: str, asked: list[str], told: list[str]) -> dict[str, Any]:
+    return {"id": number, "name": name, "qfmt": _page(*asked), "afmt": _page(*told, *_END)}
+
+
+_QUESTION = _template(
+    1, "Question", [_FRONT, _HINT], [_FRONT, _LINE, '<div class="answer">{{Back}}</div>']
+)
+# Without the hint: that is for who was shown the front, and would tell too much here.
+_REVERSE = _template(2, "Reverse", [_BACK], [_BACK, _LINE, '<div class="answer">{{Front}}</div>'])
+_TEMPLATES: Mapping[Kind, list[dict[str, Any]]] = {
+    "basic": [_QUESTION],
+    "both": [_QUESTION, _REVERSE],
+    "cloze": [_template(3, "Cloze", [_CLOZE, _HINT], [_CLOZE])],
+}
+
+
+class NoteType(genanki.Model):  # type: ignore[misc] # genanki has no types
+    """
+    A note type that says itself when it was last changed.
+
+    An import takes over a style or a template only where `mod` is larger than at the last one.
+    genanki writes the time of the build, and each release would undo what a learner changed there.
+
+    Attributes:
+        mod: Seconds since 1970; a package cannot be written without.
+    """
+
+    def __init__(self, kind: Kind, mod: int | None = None) -> None:
+        number, name = _NAMES[kind]
+        super().__init__(
+            model_id=number,
+            name=name,
+            fields=[{"name": field, "id": own} for field, own in _FIELDS[kind].items()],
+            templates=[dict(template) for template in _TEMPLATES[kind]],  # genanki writes in them
+            css=STYLE,
+            model_type=genanki.Model.CLOZE if kind == "cloze" else genanki.Model.FRONT_BACK,
+        )
+        self.mod = mod
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """What never changes: with another, Anki keeps the note type apart and updates no note."""
+        return {
+            "id": self.model_id,
+            "name": self.name,
+            "type": self.model_type,
+            "fields": [[field["id"], field["name"]] for field in self.fields],
+            "templates": [[template["id"], template["name"]] for template in self.templates],
+        }
+
+    @property
+    def look(self) -> dict[str, Any]:
+        """What may change, with a larger `mod`: the style and both sides of each template."""
+        sides = [[template["qfmt"], template["afmt"]] for template in self.templates]
+        return {"css": self.css, "templates": sides}
+
+    def to_json(self, timestamp: float, deck_id: int) -> dict[str, Any]:
+        """Return what stands in the package, the same in whichever deck the notes are."""
+        if self.mod is None:
+            raise ValueError(f"`{self.name}` has no time of its last change; give it `mod`")
+        return {**super().to_json(self.mod, deck_id), "did": None}
+
+
+def note_types(mods: Mapping[Kind, int] | None = None) -> dict[Kind, NoteType]:
+    """
+    Return the note types of a build.
+
+    Args:
+        mods: When each was last changed; needed to write a package.
+    """
+    return {kind: NoteType(kind, (mods or {}).get(kind)) for kind in _NAMES}

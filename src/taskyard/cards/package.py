@@ -1,0 +1,157 @@
+"""
+Anki's file: genanki writes the notes, and the file is the same for the same notes.
+
+genanki's own `write_to_file` leaves its database behind, stores it uncompressed, stamps every note
+with the time of the build, and dates the members of the archive. So it writes into a database in
+memory here, and the archive is made around that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import sqlite3
+import struct
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import genanki
+
+from taskyard.cards.entry import FIRST_MS, Entry
+from taskyard.cards.note import Kind
+from taskyard.cards.notetype import NoteType, note_types
+
+_SQLITE_VERSION = 3_040_000
+"""Stands in the header of the database; nobody reads it, and it differs between Pythons."""
+
+
+class _Note(genanki.Note):  # type: ignore[misc] # genanki has no types
+    """A note that knows its number and when it changed."""
+
+    def __init__(self, entry: Entry, model: NoteType, mod: int, number: int, due: int) -> None:
+        super().__init__(model, list(entry.fields), tags=sorted(entry.tags), guid=entry.guid)
+        self.mod, self.number, self.due = mod, number, due
+
+    def write_to_db(
+        self, cursor: sqlite3.Cursor, timestamp: float, deck_id: int, id_gen: Iterator[int]
+    ) -> None:
+        super().write_to_db(cursor, self.mod, deck_id, itertools.count(self.number))
+
+
+def write(
+    out: Path,
+    entries: Sequence[Entry],
+    mods: Mapping[str, int],
+    styles: Mapping[Kind, int],
+    descriptions: Mapping[str, str],
+    media: Mapping[str, Path],
+) -> None:
+    """
+    Write a package.
+
+    Args:
+        entries: In the order in which a learner meets them.
+        mods: When each note last changed, by its id, in seconds since 1970.
+        styles: The same of the note types.
+        descriptions: HTML, by the name of the deck.
+        media: Name in the package of each image, to its file.
+    """
+    types = note_types(styles)
+    decks: dict[str, genanki.Deck] = {}
+    numbers: set[int] = set()
+    for due, entry in enumerate(entries, 1):
+        number = entry.number
+        while number in numbers:
+            number += 100
+        numbers.add(number)
+        if entry.deck not in decks:
+            description = descriptions.get(entry.deck, "")
+            decks[entry.deck] = genanki.Deck(_deck_id(entry.deck), entry.deck, description)
+        decks[entry.deck].add_note(_Note(entry, types[entry.kind], mods[entry.id], number, due))
+    _replace(out, _archive(_database(list(decks.values())), media))
+
+
+def _deck_id(name: str) -> int:
+    """Return a number for a deck; Anki itself knows decks by their names."""
+    return FIRST_MS + int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+
+
+def _database(decks: Sequence[genanki.Deck]) -> bytes:
+    connection = sqlite3.connect(":memory:")
+    try:
+        package = genanki.Package(list(decks))
+        package.write_to_db(connection.cursor(), 0, iter(()))
+        connection.commit()
+        database = bytearray(connection.serialize())
+    finally:
+        connection.close()
+    struct.pack_into(">I", database, 96, _SQLITE_VERSION)
+    return bytes(database)
+
+
+def _archive(database: bytes, media: Mapping[str, Path]) -> bytes:
+    names = sorted(media)
+    members: dict[str, bytes] = {
+        "collection.anki2": database,
+        "media": json.dumps(dict(enumerate(names))).encode(),
+        **{str(number): media[name].read_bytes() for number, name in enumerate(names)},
+    }
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, data in members.items():
+            member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            member.create_system = 3
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, data, zipfile.ZIP_DEFLATED, 9)
+    return content.getvalue()
+
+
+def _replace(out: Path, content: bytes) -> None:
+    """Write a whole file or none."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draft = NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", delete=False)  # noqa: SIM115
+    try:
+        with draft:
+            draft.write(content)
+        Path(draft.name).chmod(0o666 & ~_umask())
+        Path(draft.name).replace(out)
+    except BaseException:
+        Path(draft.name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """
+    Yield the notes of a package: `model`, `mod`, `tags`, `fields`.
+
+    Raises:
+        ValueError: The file is no package in the form that `write` gives it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            database = archive.read("collection.anki2")
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ValueError(str(error)) from error
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.deserialize(database)
+        for model, mod, tags, fields in connection.execute(
+            "SELECT mid, mod, tags, flds FROM notes"
+        ):
+            yield {"model": model, "mod": mod, "tags": tags.split(), "fields": fields.split("\x1f")}
+    except sqlite3.Error as error:
+        raise ValueError(str(error)) from error
+    finally:
+        connection.close()

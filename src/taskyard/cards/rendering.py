@@ -1,0 +1,133 @@
+"""
+A side as the HTML of a field: what Anki shows is what the file says.
+
+Anki, its editor and MathJax look for marks of their own in a field, in code as well. An empty
+comment between the characters of such a mark takes its meaning and leaves the text.
+Source: Anki's manual, "Cloze deletion", and the Pygments documentation of `HtmlFormatter`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from functools import cache
+from html import escape
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from pygments.formatters import HtmlFormatter
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+from taskyard.cards.grammar import PARSER
+from taskyard.cards.note import Side
+
+_MARK = re.compile(
+    r"\{(?=[{]|$)|\}(?=[}]|$)|:(?=:|$)"  # {{c1:: and }}
+    r"|\[(?=sound:|anki:|latex\]|\$\$?\]|\[type:)"
+    r"|\\(?=[()\[\]])"  # MathJax
+)
+_FORMATTER = HtmlFormatter(nowrap=True)
+
+
+class Fields(RendererHTML):
+    """
+    Renders the sides of one file.
+
+    Attributes:
+        media: Name in the deck of each image, to its file. The name holds the content's hash, so
+            that a changed image is a new one: Anki never replaces a file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        self.media: dict[str, Path] = {}
+
+    def field(self, side: Side) -> str:
+        """Return the HTML of a side."""
+        return str(self.render(side.tokens, PARSER.options, {})).rstrip("\n")
+
+    # The renderer calls these by the type of the token.
+
+    def text(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        return unmarked(escape(tokens[idx].content, quote=False))
+
+    def code_inline(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        return f"<code>{unmarked(escape(tokens[idx].content, quote=False))}</code>"
+
+    def fence(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        token = tokens[idx]
+        code = highlight((token.info.split() or [""])[0], token.content)
+        return f'<pre class="code"><code>{unmarked(code)}</code></pre>\n'
+
+    code_block = fence
+
+    def html_inline(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        return "" if tokens[idx].content.startswith("<!--") else tokens[idx].content
+
+    def html_block(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        return ""  # comments; anything else is an error of the grammar
+
+    def image(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        token = tokens[idx]
+        source = str(token.attrs["src"])
+        path = self.folder / unquote(source)
+        if path.is_file():
+            source = image_name(path)
+            self.media[source] = path
+        alt = self.renderInlineAsText(token.children or [], options, env)
+        return f'<img src="{_attribute(source)}" alt="{_attribute(alt)}">'
+
+    def link_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        return f'<a href="{_attribute(str(tokens[idx].attrs["href"]))}">'
+
+    def cloze_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        return f"{{{{c{tokens[idx].meta['number']}::"
+
+    def cloze_hint(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        return "::"
+
+    def cloze_close(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        return "}}"
+
+
+def image_name(path: Path) -> str:
+    """Return what an image is called in a package: its content decides."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:20]
+    return f"taskyard-{digest}{path.suffix.lower()}"
+
+
+def unmarked(html: str) -> str:
+    """Part the characters of what Anki would take for a mark of its own."""
+    return _MARK.sub(lambda found: f"{found[0]}<!-- -->", html)
+
+
+def highlight(language: str, code: str) -> str:
+    """Return code as HTML with Pygments' short classes; plain where the language has no lexer."""
+    lexer = _lexer(language)
+    if lexer is not None and code.strip():
+        pieces = list(lexer.get_tokens(code))
+        if "".join(text for _, text in pieces) == code:  # a lexer may drop or add a line
+            html = StringIO()
+            _FORMATTER.format(pieces, html)
+            return html.getvalue()
+    return escape(code, quote=False)
+
+
+def _attribute(text: str) -> str:
+    return _MARK.sub(lambda found: f"&#{ord(found[0])};", escape(text))
+
+
+@cache
+def _lexer(language: str) -> Lexer | None:
+    try:
+        return get_lexer_by_name(language, stripnl=False, ensurenl=False) if language else None
+    except ClassNotFound:
+        return None

@@ -1,0 +1,33 @@
+"""How a card should be made: what `examine` says beside the faults that the grammar finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pkgutil import iter_modules
+
+from taskyard.cards.finding import Finding
+from taskyard.cards.note import CardFile
+from taskyard.cards.rules.reading import Reading
+from taskyard.cards.rules.rule import RULES
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+
+def examine(files: Sequence[CardFile], is_course: bool) -> list[Finding]:
+    """
+    Return what the rules say of some files, read together, in the order of their lines.
+
+    Args:
+        is_course: Whether they are the course's own; elsewhere style is no more than a warning.
+    """
+    readings = [Reading(file, is_course) for file in files]
+    found = []
+    for name, rule in RULES.items():
+        for said in rule(readings):
+            is_style = said.level == "error" and not said.is_loss and not is_course
+            level = "warning" if is_style else said.level
+            at = said.place
+            found.append(Finding(name, level, said.what, at.path, at.line, at.column, said.hint))
+    return sorted(found, key=lambda one: (one.path, one.line, one.column, one.rule))

@@ -1,0 +1,165 @@
+"""What a front asks: one question, with more than two possible answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from taskyard.cards.rules.reading import Card, Reading
+from taskyard.cards.rules.rule import Said, of_card, of_file, over
+from taskyard.cards.rules.text import CODE, Text
+
+MAX_WORDS = 30
+MAX_BROAD_WORDS = 25
+MAX_WHAT_SHARE = 0.7
+MIN_DECK = 5
+
+_VERBS = (
+    r"(?:(?:is|are|was|were|do|does|did|can|could|will|would|has|have|had|should|must|may)(?:n['’]t)?"
+    r"|isn['’]t|won['’]t|can['’]t)"
+)
+_ASKING = re.compile(r"\b(?:which|what|who|whose|whom|where|when|why|how)\b", re.IGNORECASE)
+_VERB = re.compile(rf"(?:^|[:;,–—]\s+)({_VERBS})\s", re.IGNORECASE)
+_ASKS_LATER = re.compile(
+    r",\s+(?:(?:in|on|at|to|from|for|by|after|under)\s+)?(?:which|what|who|where|when|why|how)\b",
+    re.IGNORECASE,
+)
+_OR = re.compile(r"(?:,\s*|\s+)or\s+|,\s+", re.IGNORECASE)
+_THING = rf"(?:(?:the|a|an)\s+)?(?:{CODE}+|[\w-]+)"
+_OF_TWO = re.compile(
+    rf"\bwhich(?:\s+one)?\s+of\s+({_THING})\s+(?:and|or)\s+{_THING}(?=\W)"
+    rf"|,\s+({_THING})\s+or\s+{_THING},",
+    re.IGNORECASE,
+)
+_NOT_OFFERED = re.compile(
+    r"(?:if|when|while|after|before|because|unless|until|once|since|although|and|so|but|as|which"
+    r"|that|who|where|with|without|in|on|at|by|for|from|to|under|during|of|not)\b",
+    re.IGNORECASE,
+)
+_ANSWERED = re.compile(r"\W*(?:(yes)\b|(no|true|false)(?=\s*(?:[.,:;!(–—]|$)))", re.IGNORECASE)
+_BROAD = re.compile(r"what(?:\s+is|\s+are|['’]s)\b", re.IGNORECASE)
+
+
+@of_card
+def long_question(card: Card) -> Iterator[Said]:
+    """A front has at most thirty words."""
+    if card.front:
+        words = len(card.front.words)
+        if level := over(words, MAX_WORDS):
+            what = f"the question has {words} words; {MAX_WORDS} are read at a glance"
+            cure = "keep the case and one question; move the rest to `**Extra:**`"
+            yield Said(what, card.front.place(), cure, level)
+
+
+@of_card
+def several_questions(card: Card) -> Iterator[Said]:
+    """A front asks once."""
+    if card.front:
+        marks = [one.start() for one in re.finditer(r"\?(?=\W|$)", card.front.bare)]
+        if level := over(len(marks), 1):
+            what = f"the front asks {len(marks)} questions, and this `?` ends the second"
+            yield Said(what, card.front.place(marks[1]), "make a card of each", level)
+
+
+@of_card
+def yes_no_question(card: Card) -> Iterator[Said]:
+    """A question that yes or no answers is guessed right half of the time."""
+    cure = "ask what, which, where or why"
+    for text, start, end in _questions(card):
+        verb = _verb(text.bare[start:end])
+        if verb is not None and len(_offered(text.bare[start + verb : end])) == 1:
+            said = re.match(r"[\w'’]+", text.said[start + verb : end])
+            what = f"a question that begins with `{said[0] if said else ''}` asks for yes or no"
+            yield Said(what, text.place(start + verb), cure, "error")
+            return
+    if card.back and (found := _ANSWERED.match(card.back.bare)):
+        at = found.start(found.lastindex or 0)
+        what = f"the answer begins with `{found[found.lastindex or 0]}`, one of two"
+        yield Said(what, card.back.place(at), cure, "error")
+
+
+@of_card
+def two_way_guess(card: Card) -> Iterator[Said]:
+    """A question that offers two answers is guessed right half of the time."""
+    for text, start, end in _questions(card):
+        sentence = text.bare[start:end]
+        at = _two(sentence)
+        if at is not None:
+            offered = text.said[start + at : end].strip(" ?")
+            what = f"`{offered}` offers two answers to guess between"
+            cure = "ask without offering the answers, or offer a third that is as likely"
+            yield Said(what, text.place(start + at), cure, "error")
+
+
+@of_card
+def broad_question(card: Card) -> Iterator[Said]:
+    """What is answered at length was not asked precisely."""
+    if card.front and card.back and _BROAD.match(card.front.bare):
+        words = len(card.back.words)
+        if words > MAX_BROAD_WORDS:
+            what = f"`{card.front.said.split()[0]} …` is broad: its answer takes {words} words"
+            cure = "ask for the one property that matters"
+            yield Said(what, card.front.place(), cure)
+
+
+@of_file
+def only_what_and_which(file: Reading) -> Iterator[Said]:
+    """A deck asks why, when and how as well."""
+    fronts = [card.front.bare.casefold() for card in file.cards if card.front]
+    what = sum(bool(re.match(r"\W*(?:what|which)\b", front)) for front in fronts)
+    if file.is_course and len(fronts) >= MIN_DECK and what > MAX_WHAT_SHARE * len(fronts):
+        said = f"{what} of {len(fronts)} fronts begin with `What` or `Which`"
+        cure = "ask why, when or how where a card can"
+        yield Said(said, file.sheet.place(0), cure, "notice")
+
+
+def _questions(card: Card) -> Iterator[tuple[Text, int, int]]:
+    """Yield the sentences of a front that ask; the first one need not end with `?`."""
+    if card.front:
+        for number, (start, end) in enumerate(card.front.sentences):
+            sentence = card.front.bare[start:end]
+            is_order = re.match(r"(?:do|have|may)\b", sentence, re.IGNORECASE)
+            if sentence.rstrip(")\"”’'").endswith("?") or (number == 0 and not is_order):
+                yield card.front, start, end
+
+
+def _verb(sentence: str) -> int | None:
+    """
+    Return where a question without a question word begins, as in `After a crash, is it lost?`.
+
+    `Should a task fail, what happens?` is none: it asks what.
+    """
+    for found in _VERB.finditer(sentence):
+        before = re.sub(r"^(?:when|where)\b", "", sentence[: found.start(1)], flags=re.IGNORECASE)
+        if not _ASKING.search(before) and (found.start() == 0 or sentence.endswith("?")):
+            return None if _ASKS_LATER.search(sentence, found.end()) else found.start(1)
+    return None
+
+
+def _offered(clause: str) -> list[str]:
+    """Return the answers that are offered: one where there is no `or`."""
+    if not re.search(r"\bor\b(?!\s+not\b)", clause, re.IGNORECASE):
+        return [clause]
+    return [one for one in _OR.split(clause.rstrip("?) ")) if one.strip()]
+
+
+def _two(sentence: str) -> int | None:
+    """Return where exactly two answers are offered."""
+    verb = _verb(sentence)
+    if verb is not None:
+        return verb if len(_offered(sentence[verb:])) == 2 else None
+    asking = _ASKING.search(sentence)
+    if asking is None:
+        start = max(sentence.rfind(mark) + 1 for mark in ":;–—")
+        is_asked = sentence.endswith("?") and len(_offered(sentence[start:])) == 2
+        return start + len(sentence[start:]) - len(sentence[start:].lstrip()) if is_asked else None
+    if found := _OF_TWO.search(sentence, asking.start()):
+        return found.start(found.lastindex or 0)
+    for mark in re.finditer(r"[:,–—]\s+", sentence[asking.end() :]):
+        start = asking.end() + mark.end()
+        offered = _offered(sentence[start:])
+        is_short = all(len(one.split()) <= 4 for one in offered)
+        is_list = mark[0][0] != "," or not _NOT_OFFERED.match(sentence, start)
+        if len(offered) > 1 and is_short and is_list:
+            return start if len(offered) == 2 else None
+    return None

@@ -1,0 +1,79 @@
+"""
+What a rule is: a function that yields what it dislikes, and whose name is the rule's.
+
+To add a rule, write such a function in a module of this package, with the decorator that says how
+much it reads at once: a card, a file, or all files. Nothing else has to know of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import wraps
+
+from taskyard.cards.finding import Level
+from taskyard.cards.rules.reading import Card, Reading
+from taskyard.cards.rules.text import Place
+
+
+@dataclass(frozen=True)
+class Said:
+    """
+    What a rule says.
+
+    Attributes:
+        level: In the course's own cards.
+        is_loss: The deck would lose something: an error is one in any file. An error of another
+            kind is a matter of style, and a warning outside the course.
+    """
+
+    what: str
+    place: Place
+    hint: str
+    level: Level = "warning"
+    is_loss: bool = False
+
+
+OfCard = Callable[[Card], Iterator[Said]]
+OfFile = Callable[[Reading], Iterator[Said]]
+OfAll = Callable[[Sequence[Reading]], Iterator[Said]]
+
+RULES: dict[str, OfAll] = {}
+"""Every rule by its name, as in `yes-no-question`."""
+
+
+def of_all(find: OfAll) -> OfAll:
+    """Make a rule of a function that reads all files at once."""
+    RULES[find.__name__.replace("_", "-")] = find
+    return find
+
+
+def of_file(find: OfFile) -> OfFile:
+    """Make a rule of a function that reads one file."""
+
+    @wraps(find)
+    def over_all(files: Sequence[Reading]) -> Iterator[Said]:
+        for file in files:
+            yield from find(file)
+
+    of_all(over_all)
+    return find
+
+
+def of_card(find: OfCard) -> OfCard:
+    """Make a rule of a function that reads one card."""
+
+    @wraps(find)
+    def over_file(file: Reading) -> Iterator[Said]:
+        for card in file.cards:
+            yield from find(card)
+
+    of_file(over_file)
+    return find
+
+
+def over(count: int, limit: int) -> Level | None:
+    """Say how bad it is to be over a limit: twice as much is an error."""
+    if count <= limit:
+        return None
+    return "error" if count > 2 * limit else "warning"

@@ -1,0 +1,256 @@
+"""The commands for cards: what they write, what they say, and that it is the same every time."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from taskyard.cards.commands import cards
+from taskyard.course import ROOT
+
+PLAIN = """# Queues
+
+Where a message is.
+
+## Card 1: Broker
+**Front:** Where does a message of Celery wait?
+**Back:** In the broker.
+
+![a list](list.svg)
+
+```python
+send.delay(42)  # returns at once
+```
+
+## Card 2: Worker
+**Front:** Which process of Celery runs a task?
+**Back:** A worker.
+"""
+IMAGE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><rect width="9" height="9"/></svg>'
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A card file outside the course, with an image."""
+    (tmp_path / "list.svg").write_text(IMAGE)
+    file = tmp_path / "queues.md"
+    file.write_text(PLAIN)
+    os.utime(file, (1_795_000_000, 1_795_000_000))
+    return file
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cards, [str(one) for one in arguments], catch_exceptions=False)
+
+
+def members(package: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(package) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_a_deck_of_any_file(file: Path, tmp_path: Path) -> None:
+    """One command, and it says what is in the package."""
+    done = run("build", file, "-o", tmp_path / "out" / "queues.apkg")
+    assert done.exit_code == 0
+    assert "2 new, 0 changed, 0 unchanged, 0 retired" in done.output
+    assert "import it in Anki" in done.output
+    content = members(tmp_path / "out" / "queues.apkg")
+    (name,) = json.loads(content["media"]).values()
+    assert re.fullmatch(r"taskyard-[0-9a-f]{20}\.svg", name)
+    assert content["0"].decode() == IMAGE
+
+
+def test_the_same_file_makes_the_same_bytes(file: Path, tmp_path: Path) -> None:
+    """Whatever was built before, and with a cache or without."""
+    packages = [tmp_path / f"{number}.apkg" for number in range(3)]
+    for package in packages:
+        run("build", file, "-o", package)
+    run("build", file, "-o", packages[0])
+    first, *others = (package.read_bytes() for package in packages)
+    assert [first] * 2 == others
+
+
+def test_the_same_members_on_another_python(file: Path, tmp_path: Path) -> None:
+    """A release may be built anywhere."""
+    others = dict(other_pythons())
+    if not others:
+        pytest.skip("there is no other Python from 3.11 to 3.13 here")
+    run("build", file, "-o", tmp_path / "here.apkg")
+    for version, python in others.items():
+        # what cards are made with has no compiled part that it needs
+        path = f"{ROOT / 'src'}{os.pathsep}{sysconfig.get_path('purelib')}"
+        out = tmp_path / f"{version}.apkg"
+        done = subprocess.run(
+            [python, "-I", "-c", f"import sys; sys.path[:0] = {path.split(os.pathsep)!r}\n"
+             "from taskyard.cards.commands import cards\ncards()", "build", file, "-o", out],
+            capture_output=True,
+            text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert members(tmp_path / "here.apkg") == members(out), version
+
+
+def other_pythons() -> Iterator[tuple[str, str]]:
+    """Find Pythons of other minor versions on PATH, and beside the one that runs this."""
+    for minor in {11, 12, 13} - {sys.version_info.minor}:
+        beside = Path(sys.base_prefix).parent.glob(f"*/bin/python3.{minor}")
+        for python in filter(None, [shutil.which(f"python3.{minor}"), *map(str, sorted(beside))]):
+            says = subprocess.run([python, "-c", "print('runs')"], capture_output=True, text=True)
+            if says.stdout == "runs\n":  # a version manager's shim may lead nowhere
+                yield f"3.{minor}", python
+
+
+def test_a_changed_image_is_a_changed_note(file: Path, tmp_path: Path) -> None:
+    """Anki never replaces a file, so the content is in its name; the cache does not hide it."""
+    run("build", file, "-o", tmp_path / "queues.apkg")
+    (tmp_path / "list.svg").write_text(IMAGE.replace("9 9", "8 8"))
+    done = run("build", file, "-o", tmp_path / "queues.apkg")
+    assert "0 new, 1 changed, 1 unchanged" in done.output
+
+
+def test_a_build_leaves_no_temporary_file(file: Path, tmp_path: Path, monkeypatch) -> None:
+    """Neither where temporary files are, nor beside the package."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    run("build", file, "-o", tmp_path / "queues.apkg")
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert {"queues.md", "list.svg", "queues.apkg", "tmp"} == {
+        one.name for one in tmp_path.iterdir()
+    }
+
+
+def test_nothing_is_built_of_a_file_with_an_error(file: Path, tmp_path: Path) -> None:
+    """Each error is a line; the package that was there stays as it was."""
+    out = tmp_path / "queues.apkg"
+    run("build", file, "-o", out)
+    good = out.read_bytes()
+    file.write_text(
+        PLAIN.replace("```python\n", "```python\n<tag>").replace("returns at once\n```", "x")
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "taskyard", "cards", "build", file.name, "-o", out],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "queues.md:11:1: error: the block of code has no end" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert out.read_bytes() == good
+
+
+def test_another_file_is_never_overwritten(file: Path, tmp_path: Path) -> None:
+    """`-o` with the wrong name costs nothing."""
+    out = tmp_path / "letter.apkg"
+    out.write_text("not a deck")
+    done = subprocess.run(
+        [sys.executable, "-m", "taskyard", "cards", "build", file, "-o", out],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, out.read_text()) == (1, "not a deck")
+    assert "no deck of Taskyard" in done.stderr
+
+
+def test_two_files_make_two_decks(file: Path, tmp_path: Path) -> None:
+    """Each is named by its title; an id that both have is refused, with both places."""
+    other = tmp_path / "other.md"
+    other.write_text("# Other\n\n## Beat\n**Front:** What sends Celery's ticks?\n**Back:** Beat.\n")
+    assert "3 new" in run("build", file, other, "-o", tmp_path / "both.apkg").output
+    other.write_text(PLAIN.replace("![a list](list.svg)", ""))
+    done = CliRunner().invoke(
+        cards, ["build", str(file), str(other), "-o", str(tmp_path / "x.apkg")]
+    )
+    assert "`broker` is taken by the card in queues.md:5" in str(done.exception)
+
+
+def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
+    """With the name that was asked for."""
+    for command in (["lint"], ["build", "-o", str(tmp_path / "x.apkg")]):
+        done = CliRunner().invoke(cards, [*command, str(tmp_path / "no.md")])
+        assert "no.md:1:1: error: there is no such file" in str(done.exception)
+
+
+def test_lint_tells_errors_by_its_status(file: Path) -> None:
+    """A file with warnings alone passes."""
+    assert run("lint", file).exit_code == 0
+    file.write_text(PLAIN.replace("**Back:** A worker.", "**Back:**"))
+    done = run("lint", file)
+    assert done.exit_code == 1
+    assert "queues.md:17:1: error: `**Back:**` is empty" in done.output.replace(
+        f"{file.parent}/", ""
+    )
+
+
+def test_findings_as_json(file: Path) -> None:
+    """For an editor: rule, level, what, path, line, column, hint."""
+    file.write_text(PLAIN.replace("**Back:** A worker.", "**Back:**"))
+    found = [
+        one for one in json.loads(run("lint", "--json", file).output) if one["level"] == "error"
+    ]
+    assert found == [
+        {
+            "rule": "empty-side",
+            "level": "error",
+            "what": "`**Back:**` is empty",
+            "path": str(file),
+            "line": 17,
+            "column": 1,
+            "hint": "write what it says",
+        }
+    ]
+
+
+def test_watching_builds_again(file: Path, tmp_path: Path) -> None:
+    """Saving the file is enough, also after a mistake."""
+    out = tmp_path / "out" / "queues.apkg"
+    watching = subprocess.Popen(
+        [sys.executable, "-u", "-m", "taskyard", "cards", "watch", file, "-o", out],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    deadline = threading.Timer(60, watching.kill)
+    deadline.start()
+    try:
+        assert "2 new" in until(watching, "waiting for a change")
+        file.write_text(PLAIN.replace("**Back:** A worker.", "**Back:**"))
+        assert "is empty" in until(watching, "waiting for a change")
+        file.write_text(PLAIN.replace("A worker.", "A process of its own."))
+        assert "0 new, 1 changed, 1 unchanged" in until(watching, "waiting for a change")
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(timeout=30) == 130
+    finally:
+        deadline.cancel()
+        watching.kill()
+        watching.communicate()
+
+
+def until(process: subprocess.Popen[str], end: str) -> str:
+    """Read what a process says up to a line; it ends by itself when the process does."""
+    said = ""
+    assert process.stdout
+    for line in process.stdout:
+        said += line
+        if end in line:
+            return said
+    raise AssertionError(f"it ended and never said `{end}`:\n{said}")
