@@ -162,10 +162,29 @@ def test_a_name_that_is_too_long_leaves_nothing_behind(root: Path) -> None:
 def test_a_new_chapter_passes_the_content_tests_apart_from_its_todos(tmp_path: Path) -> None:
     """In a copy of the course, where its lab runs on the local engine in every variant."""
     root = tmp_path / "course"
-    names = ("src", "tests/content", "chapters", "labs", "cards", "notebooks", "requirements")
+    names = (
+        "src",
+        "tests/content",
+        "tests/claims",
+        "chapters",
+        "labs",
+        "cards",
+        "notebooks",
+        "requirements",
+    )
     pages = ("README.md", "CONTRIBUTING.md", "GLOSSARY.md", "LICENSE", "Makefile")
-    copy(root, *names, *pages, "docs", "conftest.py", "pyproject.toml", "sanitize.cfg")
-    for command in (["new", "work-queues"], ["notebooks", "work-queues"], ["map"]):
+    copy(
+        root,
+        *names,
+        *pages,
+        "tests/real_anki.py",
+        "docs",
+        "conftest.py",
+        "pyproject.toml",
+        "sanitize.cfg",
+    )
+    steps = (["new", "work-queues"], ["notebooks", "work-queues"], ["map"], ["cards", "lock"])
+    for command in steps:
         done = run_in(root, "-m", "taskyard", *command)
         assert done.returncode == 0, done.stderr
     options = ["-p", "no:cacheprovider", "-q", "-m", "not docker", "-k", "work-queues or map"]

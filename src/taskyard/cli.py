@@ -209,7 +209,7 @@ def new(name: str) -> None:
     for path in create(Course.discover(), name):
         click.echo(path)
     write_map(Course.discover())
-    click.echo("next: fill in each TODO, then make notebooks and make test")
+    click.echo("next: fill in each TODO, then make notebooks cards-lock and make test")
 
 
 @main.command()

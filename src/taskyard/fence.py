@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -79,14 +80,15 @@ def trouble(language: str, text: str, root: Path | None = None) -> Trouble:
     try:
         yield from _CHECKS[language][1](text, root)
     except (ValueError, RecursionError, MemoryError) as error:  # what a parser lets through
-        yield 1, 1, f"this cannot be read: {error}"
+        yield 1, 1, f"this cannot be read: {str(error) or 'it is nested too deeply'}"
 
 
 def _python(text: str, _root: Path | None) -> Trouble:
     # A cell may begin with a magic of the course; top-level await is what a cell may do as well.
     code = re.sub(r"\A%%\w[^\n]*", "", text)
     try:
-        compile(code, "block", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        with warnings.catch_warnings(action="ignore"):
+            compile(code, "block", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except SyntaxError as error:
         yield error.lineno or 1, error.offset or 1, f"this is not Python: {error.msg.lower()}"
 
@@ -103,6 +105,9 @@ def _yaml(text: str, root: Path | None) -> Trouble:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         yield line, 1, f"this is not YAML: {error.reason}"
+        return
+    except (AttributeError, LookupError, TypeError) as error:  # PyYAML's, of `!!timestamp x`
+        yield 1, 1, f"this is not YAML: {error}"
         return
     if root and any(isinstance(one, dict) and "services" in one for one in documents):
         yield from _compose(text)

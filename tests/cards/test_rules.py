@@ -243,6 +243,13 @@ def test_questions_of_two_files_are_compared(folder: Path) -> None:
     assert "`01-a`, 01-a.md:3" in said.what
 
 
+def test_a_session_under_the_name_of_a_program_is_told_its_own(folder: Path) -> None:
+    """The hint is the cure, and not to leave the code unchecked."""
+    text = "# A\n\n## A\n\n**Front:** What is Python?\n**Back:** So:\n\n```python\n>>> 1\n1\n```\n"
+    (said,) = found(folder, text)
+    assert "a session with prompts is `pycon`" == said.hint
+
+
 @pytest.mark.parametrize(("others", "is_said"), [(2, True), (3, False)])
 def test_a_deck_should_not_ask_what_alone(folder: Path, others: int, is_said: bool) -> None:
     """Above seventy in a hundred it is a notice, in the course only."""
@@ -268,6 +275,53 @@ def test_a_file_with_a_mark_at_its_start_has_the_same_places(folder: Path) -> No
     path.write_bytes(text.encode())
     (said,) = examine([read(path)], is_course=True)
     assert ("no-context", 5, 12) == (said.rule, said.line, said.column)
+
+
+def test_code_that_nothing_can_parse_here_is_said_to_be_unchecked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without Bash says so, once a block, and asks for nothing."""
+    monkeypatch.setenv("PATH", "")
+    text = "# Bash\n\n## A\n\n**Front:** What is Bash?\n**Back:** So:\n\n```{}\n$ if\n```\n"
+    for language in ("sh", "console"):
+        (said,) = found(folder, text.format(language))
+        assert ("code-does-not-parse", "notice", 8, 1) == (
+            said.rule,
+            said.level,
+            said.line,
+            said.column,
+        )
+        assert f"this `{language}` was not parsed" in said.what
+
+
+NASTY = {
+    "yaml": [
+        "a: !!timestamp x",
+        "a: 2026-99-99",
+        "[" * 3000,
+        "a: !!bool x",
+        "? [a]",
+        "a: \x85\u2028]",
+    ],
+    "json": ["[" * 100_000, "'", ""],
+    "python": ["-" * 100_000 + "1", "(" * 300, "9" * 5000, "'\\N{x}'"],
+    "toml": ["a = " + "[" * 3000, "a = 2026-99-99", "a"],
+    "pycon": [">>> (", ">>> 1 +\n... "],
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "code"), [(language, code) for language in NASTY for code in NASTY[language]]
+)
+def test_what_surprises_a_parser_is_a_fault_of_the_block(
+    folder: Path, language: str, code: str
+) -> None:
+    """A parser's own exceptions do not come through."""
+    text = (
+        f"# Python\n\n## A\n\n**Front:** What is it?\n**Back:** So:\n\n```{language}\n{code}\n```\n"
+    )
+    said = [one for one in found(folder, text) if one.rule == "code-does-not-parse"]
+    assert [("error", True)] == [(one.level, one.line in (9, 10)) for one in said]
 
 
 WORD = st.text("abcdefghij", min_size=1, max_size=6)

@@ -4,38 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from markdown_it.token import Token
 
+from taskyard.cards.finding import Source
 from taskyard.cards.note import Side
 
-OPENING = re.compile(r"\{\{c(\d+)::")
-_MARKS = re.compile(r"(\{\{c\d+::|\}\}|::)")
+OPENING = re.compile(r"\{\{c([0-9]{1,9})::")
+_MARKS = re.compile(r"(\{\{c[0-9]{1,9}::|\}\}|::)")
+_ALMOST = re.compile(r"\{+\s*c\s*[\d,\s]*:+", re.IGNORECASE)
+_MOST = 500
+"""Anki's editor counts as far; with numbers over 65,536 the import fails as a whole."""
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What keeps a deletion from being one; `at` is the text to look for in the line."""
-
-    rule: str
-    what: str
-    line: int
-    hint: str
-    at: str
-
-
-def mark(side: Side) -> tuple[Side, list[Fault]]:
-    """Return the side with tokens `cloze_open`, `cloze_hint` and `cloze_close`, and the faults."""
-    faults: list[Fault] = []
-    tokens = []
+def mark(side: Side, source: Source) -> None:
+    """Put tokens `cloze_open`, `cloze_hint` and `cloze_close` in the place of the marks."""
     for token in side.tokens:
-        if token.type == "inline":
-            token = copy(token)
-            token.children = list(_marked(token, faults))
-        tokens.append(token)
-    return replace(side, tokens=tokens), faults
+        if token.type == "inline" and ("{" in token.content or "}" in token.content):
+            token.children = list(_Marker(token, source).marked())
 
 
 def numbers(side: Side) -> list[int]:
@@ -43,45 +30,109 @@ def numbers(side: Side) -> list[int]:
     return sorted({token.meta["number"] for token, _ in side.inline("cloze_open")})
 
 
-def _marked(inline: Token, faults: list[Fault]) -> Iterator[Token]:
-    line = (inline.map or [0])[0] + 1
-    opened: tuple[str, int] | None = None  # the mark that is open, and its line
-    has_hint = is_empty = False
+@dataclass
+class _Deletion:
+    """One that is open: its mark and line, and how deep in emphasis and links it began."""
 
-    def fault(rule: str, what: str, hint: str, at: str, where: int) -> None:
-        faults.append(Fault(rule, what, where, hint, at))
+    mark: str
+    line: int
+    depth: int
+    has_hint: bool = False
+    is_empty: bool = True
 
-    for child in inline.children or ():
-        if child.type != "text":
-            line += child.type in ("softbreak", "hardbreak")
-            is_empty = is_empty and child.type not in ("code_inline", "image")
+
+class _Marker:
+    """Goes through one paragraph; a deletion ends in the paragraph that it begins in."""
+
+    def __init__(self, inline: Token, source: Source) -> None:
+        self.children = inline.children or []
+        self.line = (inline.map or [0])[0] + 1
+        self.source = source
+        self.depth = 0
+        self.opened: _Deletion | None = None
+        self.ignored = 0  # marks that have had their error, so that what closes them has none
+
+    def marked(self) -> Iterator[Token]:
+        """Yield the tokens of the paragraph with its marks as tokens of their own."""
+        for child in self.children:
+            if child.type == "text":
+                self._almost(child.content)
+                for piece in _MARKS.split(child.content):
+                    yield from self._piece(piece)
+                continue
+            self.depth += _nesting(child)
+            if self.opened and child.type in ("code_inline", "image"):
+                self.opened.is_empty &= self.opened.has_hint
+            if self.opened and self.depth < self.opened.depth:
+                self._crossing(self.opened)
+            self.line += child.type in ("softbreak", "hardbreak")
             yield child
-            continue
-        for piece in _MARKS.split(child.content):
-            found = OPENING.fullmatch(piece)
-            if found and opened:
-                what = f"`{piece}` begins inside the deletion `{opened[0]}`"
-                fault("nested-cloze", what, "close the first with `}}` before", piece, line)
-            elif found:
-                if int(found[1]) == 0:
-                    what = "Anki counts deletions from 1, so `{{c0::` is none"
-                    fault("cloze-number", what, "write `{{c1::`", piece, line)
-                opened, has_hint, is_empty = (piece, line), False, True
-                yield Token("cloze_open", "", 0, meta={"number": int(found[1])})
-            elif piece == "}}" and opened:
-                if is_empty:
-                    what = f"the deletion `{opened[0]}` hides nothing"
-                    fault("empty-deletion", what, "write the answer in it", opened[0], opened[1])
-                opened = None
-                yield Token("cloze_close", "", 0)
-            elif piece == "::" and opened and not has_hint:
-                has_hint = True
-                yield Token("cloze_hint", "", 0)
-            elif piece:
-                is_empty = is_empty and not (piece.strip() and not has_hint)
-                text = copy(child)
-                text.content = piece
-                yield text
-    if opened:
-        what = f"the deletion `{opened[0]}` has no end in its paragraph"
-        fault("open-deletion", what, "close it with `}}`", *opened)
+        if self.opened:
+            what = f"the deletion `{self.opened.mark}` has no end in its paragraph"
+            self._error("open-deletion", what, "close it with `}}`", self.opened)
+
+    def _piece(self, piece: str) -> Iterator[Token]:
+        opening = OPENING.fullmatch(piece)
+        if opening and self.opened:
+            what = f"`{piece}` begins inside the deletion `{self.opened.mark}`"
+            cure = "close the first with `}}` before"
+            self.source.error("nested-deletion", what, self.line, cure, piece)
+            self.ignored += 1
+        elif opening:
+            if not 1 <= int(opening[1]) <= _MOST:
+                what = f"Anki counts deletions from 1 to {_MOST}, so `{piece}` is none"
+                self.source.error("cloze-number", what, self.line, "write `{{c1::`", piece)
+            self.opened = _Deletion(piece, self.line, self.depth)
+            yield Token("cloze_open", "", 0, meta={"number": int(opening[1])})
+        elif piece == "}}" and self.ignored:
+            self.ignored -= 1
+        elif piece == "}}":
+            yield from self._closed()
+        elif piece == "::" and self.opened and not self.opened.has_hint:
+            self.opened.has_hint = True
+            yield Token("cloze_hint", "", 0)
+        elif piece:
+            if self.opened and piece.strip():
+                self.opened.is_empty &= self.opened.has_hint
+            yield Token("text", "", 0, content=piece)
+
+    def _closed(self) -> Iterator[Token]:
+        if self.opened is None:
+            what = "`}}` closes no deletion"
+            cure = "put braces that belong to the text into backticks"
+            self.source.error("stray-braces", what, self.line, cure, "}}")
+            return
+        if self.opened.is_empty:
+            what = f"the deletion `{self.opened.mark}` hides nothing"
+            self._error("empty-deletion", what, "write the answer in it", self.opened)
+        if self.depth > self.opened.depth:
+            self._crossing(self.opened)
+        self.opened = None
+        yield Token("cloze_close", "", 0)
+
+    def _crossing(self, deletion: _Deletion) -> None:
+        what = (
+            f"the deletion `{deletion.mark}` ends on another side of `*`, `[` or `<` than it began"
+        )
+        cure = "put both of its marks inside, or both outside"
+        self._error("crossing-deletion", what, cure, deletion)
+        deletion.depth = self.depth
+
+    def _almost(self, text: str) -> None:
+        """Find what is written like the beginning of a deletion, and is none."""
+        for found in _ALMOST.finditer(text):
+            if not OPENING.search(found[0]):
+                what = f"`{found[0]}` begins no deletion"
+                cure = "write `{{c1::`, or put what is code into backticks"
+                self.source.error("broken-deletion", what, self.line, cure, found[0])
+                self.ignored += 1
+
+    def _error(self, rule: str, what: str, cure: str, deletion: _Deletion) -> None:
+        self.source.error(rule, what, deletion.line, cure, deletion.mark)
+
+
+def _nesting(token: Token) -> int:
+    """Emphasis and links have tokens that open and close; HTML tags are pieces of text."""
+    if token.type != "html_inline" or token.content.startswith(("<!", "<br", "<BR")):
+        return token.nesting
+    return -1 if token.content.startswith("</") else 1

@@ -14,7 +14,7 @@ from taskyard.cards import release, rules
 from taskyard.cards.finding import Finding, FindingsError
 from taskyard.cards.grammar import read
 from taskyard.cards.lock import Change, Lock
-from taskyard.cards.proof import Proofs, kind
+from taskyard.cards.proof import Proofs, kind_of
 from taskyard.cards.release import Part
 from taskyard.course import ROOT, Course
 from taskyard.errors import TaskyardError
@@ -107,16 +107,17 @@ def _findings(files: Sequence[Path]) -> list[Finding]:
     """Return all there is to say about files, those of the course held to its own rules."""
     course = Course.discover()
     chapters = {chapter.cards: chapter for chapter in course.chapters if chapter.cards}
-    own = [path for path in chapters if not files or path in {one.resolve() for one in files}]
-    other = [path for path in files if path.resolve() not in chapters]
     _exist(files)
-    inside, outside = [read(path) for path in own], [read(path) for path in other]
-    findings = [*rules.examine(inside, True), *rules.examine(outside, False)]
+    wanted = {path.resolve() for path in files} or set(chapters)
+    inside = {path: read(path) for path in chapters}  # all: a card may be like one in another file
+    outside = {path: read(path) for path in sorted(wanted - set(chapters))}
+    findings = rules.examine([*inside.values()], True) + rules.examine([*outside.values()], False)
     proofs = Proofs(course)
-    for file in inside:
-        findings += proofs.examine(chapters[file.path], file)
-    for file in (*inside, *outside):
+    for path, file in (inside | outside).items():
         findings += file.findings
+        if path in inside:
+            findings += proofs.examine(chapters[path], file)
+    findings = [finding for finding in findings if finding.path in wanted]
     return sorted(findings, key=lambda one: (one.path, one.line, one.column))
 
 
@@ -127,6 +128,7 @@ def _build(files: Sequence[Path], out: Path | None) -> None:
         return _build_course()
     if not out:
         raise click.UsageError("say where the deck goes: -o deck.apkg")
+    files = list(dict.fromkeys(files))
     _exist(files)
     old = Lock.read(LOCK).with_notes_of(Lock.of_package(out))
     parts = release.parts_of_files(files, old, CACHE)
@@ -157,7 +159,7 @@ def _build_course() -> None:
     click.echo(f"{_name(DIST)}/taskyard.apkg: {_said(release.change(parts, old))}")
     for part in parts:
         click.echo(f"{_name(DIST)}/{part.deck.path.stem}.apkg: {len(part.entries)} notes")
-    proofs = Counter(kind(note.proof) for part in parts for note in part.deck.notes)
+    proofs = Counter(kind_of(note.proof) for part in parts for note in part.deck.notes)
     click.echo("proofs: " + ", ".join(f"{count} × {name}" for name, count in proofs.items()))
     if new != old:
         click.echo(f"{_name(LOCK)} is behind: make cards-lock, before these decks are given away")

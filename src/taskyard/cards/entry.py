@@ -10,9 +10,6 @@ import genanki
 
 from taskyard.cards.note import Kind
 
-FIRST_MS = 1_700_000_000_000
-"""The smallest number of a note; numbers look like times, and Anki wants none of the future."""
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -34,12 +31,6 @@ class Entry:
     def guid(self) -> str:
         """Anki's identity of the note: neither wording nor place nor file matters to it."""
         return str(genanki.guid_for("taskyard", self.id))
-
-    @property
-    def number(self) -> int:
-        """Anki's number of the note, from the id as well; its cards have those that follow."""
-        digest = hashlib.sha256(self.id.encode()).digest()
-        return FIRST_MS + int.from_bytes(digest[:4], "big") // 8 * 100
 
     @cached_property
     def digest(self) -> str:

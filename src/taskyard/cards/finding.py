@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -44,22 +44,29 @@ class Finding:
 
 @dataclass(frozen=True)
 class Source:
-    """A file's path and lines, to find the column of what is wrong."""
+    """A file's path and lines, and the findings so far: each is noted as it is made."""
 
     path: Path
     lines: Sequence[str]
+    findings: list[Finding] = field(default_factory=list)
 
-    def error(self, rule: str, what: str, line: int, hint: str, at: str = "") -> Finding:
-        """Return an error at the first `at` in that line, or at its first character."""
-        return self._finding(rule, "error", what, line, hint, at)
+    def error(self, rule: str, what: str, line: int, hint: str, at: str | int = "") -> Finding:
+        """
+        Note and return an error.
 
-    def warning(self, rule: str, what: str, line: int, hint: str, at: str = "") -> Finding:
-        """Return a warning, in the column as of an error."""
-        return self._finding(rule, "warning", what, line, hint, at)
+        Args:
+            at: The column, or a text whose first place in the line is; without one, the finding
+                is at the line's first character.
+        """
+        return self._note(rule, "error", what, line, hint, at)
 
-    def notice(self, rule: str, what: str, line: int, hint: str, at: str = "") -> Finding:
-        """Return a notice, in the column as of an error."""
-        return self._finding(rule, "notice", what, line, hint, at)
+    def warning(self, rule: str, what: str, line: int, hint: str, at: str | int = "") -> Finding:
+        """Note and return a warning, in the column as of an error."""
+        return self._note(rule, "warning", what, line, hint, at)
+
+    def notice(self, rule: str, what: str, line: int, hint: str, at: str | int = "") -> Finding:
+        """Note and return a notice, in the column as of an error."""
+        return self._note(rule, "notice", what, line, hint, at)
 
     def line_with(self, text: str, start: int) -> int:
         """Return the first line from `start` on that holds a text, or `start`."""
@@ -68,13 +75,29 @@ class Source:
                 return line
         return start
 
-    def _finding(
-        self, rule: str, level: Level, what: str, line: int, hint: str, at: str
+    def column(self, line: int, text: str) -> int:
+        """Return where a text begins in a line; the line's first character where it does not."""
+        said = self.lines[line - 1]
+        place = said.find(text) if text else -1
+        return (place if place >= 0 else len(said) - len(said.lstrip())) + 1
+
+    def _line_of(self, text: str, start: int) -> int:
+        """Look on to the end of the paragraph: Markdown does not count each line within one."""
+        for line in range(start, len(self.lines) + 1):
+            if text in self.lines[line - 1]:
+                return line
+            if not self.lines[line - 1].strip():
+                break
+        return min(start, len(self.lines))
+
+    def _note(
+        self, rule: str, level: Level, what: str, line: int, hint: str, at: str | int
     ) -> Finding:
-        source = self.lines[line - 1] if line <= len(self.lines) else ""
-        place = source.find(at) if at else -1
-        column = (place if place >= 0 else len(source) - len(source.lstrip())) + 1
-        return Finding(rule, level, what, self.path, line, column, hint)
+        line = self._line_of(at, line) if isinstance(at, str) and at else min(line, len(self.lines))
+        column = at if isinstance(at, int) else self.column(line, at)
+        finding = Finding(rule, level, what, self.path, line, column, hint)
+        self.findings.append(finding)
+        return finding
 
 
 class FindingsError(TaskyardError):
@@ -86,3 +109,9 @@ class FindingsError(TaskyardError):
 
     def __str__(self) -> str:
         return "\n".join(str(finding) for finding in self.findings)
+
+
+def short(text: str) -> str:
+    """Return a text as one line of at most 40 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 40 else f"{line[:39]}…"

@@ -3,106 +3,219 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
+from markdown_it.rules_block.table import escapedSplit
 from markdown_it.token import Token
 
-from taskyard.cards.finding import Finding, Source
-from taskyard.cards.labels import LABELS, labels_within
+from taskyard.cards.comment import entries, is_comment
+from taskyard.cards.finding import Source
+from taskyard.cards.finding import short as short
+from taskyard.cards.labels import WRITTEN, labels_within
+
+_DEEPEST = 20
+"""markdown-it drops what is nested more deeply, without a word."""
 
 _HARMLESS = re.compile(r"<br\s*/?>|</?(?:kbd|sub|sup)>", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*:|//)", re.IGNORECASE)
+_NO_HEADING = re.compile(r"\s*#{2,6}(?=[^#\s]|[^\S \t])")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})\s*[^\s`~]")
+_ATTRIBUTE = re.compile(r"""\{[^}]*\}|[\w-]+=(?:"[^"]*"|'[^']*'|\S*)""")  # title="tasks.py" {1,3}
+_FOOTNOTE = re.compile(r"\[\^[\w-]+\]")
 
 
-def in_characters(source: Source) -> Iterator[Finding]:
+def in_characters(source: Source) -> None:
     """Find characters that a field of Anki cannot hold: it parts its fields by one of them."""
     for line, text in enumerate(source.lines, 1):
         for found in _CONTROL.finditer(text):
             what = f"the control character U+{ord(found[0]):04X} cannot be stored in a note"
-            yield source.error("control-character", what, line, "remove it", at=found[0])
+            source.error("control-character", what, line, "remove it", found.start() + 1)
 
 
-def in_block(block: Sequence[Token], source: Source) -> Iterator[Finding]:
+def in_addresses(env: Mapping[str, Any], tokens: Sequence[Token], source: Source) -> None:
+    """
+    Find addresses, as in `[name]: https://…`, that no link takes.
+
+    Args:
+        env: What the parser says of the file besides its tokens.
+    """
+    children = [child for token in tokens for child in token.children or ()] if env else []
+    taken = {(one.attrGet("href") or one.attrGet("src"), one.attrGet("title")) for one in children}
+    for name, one in env.get("references", {}).items():
+        if (one["href"], one["title"] or None) not in taken:
+            what = f"no link takes the address of `[{short(name.lower())}]`, and it would be lost"
+            cure = "remove it, or put a backslash before it to have it shown"
+            source.error("lost-text", what, one["map"][0] + 1, cure)
+    for one in env.get("duplicate_refs", ()):
+        first = env["references"][one["label"]]
+        if (one["href"], one["title"]) != (first["href"], first["title"]):
+            what = f"`[{short(one['label'].lower())}]` has another address, and this would be lost"
+            source.error("lost-text", what, one["map"][0] + 1, "give it a name of its own")
+
+
+def in_block(block: Sequence[Token], source: Source) -> None:
     """Find what would not reach Anki as it stands in one top-level block."""
     for line, label in labels_within(block):
         what = f"`**{label}:**` is not at the start of a line of its own"
         cure = "leave a line empty above it, and put it in no list and no quotation"
-        yield source.error("swallowed-label", what, line, cure, at=f"**{label}")
+        written = WRITTEN.finditer(source.lines[line - 1])
+        at = [one[0] for one in written if one[1].title() == label]
+        source.error("swallowed-label", what, line, cure, at[-1] if at else "")
+    columns = 0
     for token in block:
         line = (token.map or [0])[0] + 1
-        if token.type == "fence" and _is_open(token):
-            what = "the block of code has no end, so all that follows is in it"
-            cure = f"close it with `{token.markup}` on a line of its own"
-            yield source.error("unclosed-fence", what, line, cure, at=token.markup)
-        elif token.type == "html_block" and not token.content.lstrip().startswith("<!--"):
-            what = f"`{short(token.content)}` is HTML and would not be shown"
-            cure = "put it in backticks, or in a block of code"
-            yield source.error("raw-html", what, line, cure)
-        elif token.type == "inline":
-            yield from _in_text(token, source)
+        match token.type:
+            case "inline":
+                _in_text(token, source)
+            case "fence":
+                _in_fence(token, source)
+            case "html_block" if not is_comment(token):
+                what = f"`{short(token.content)}` is HTML and would not be shown"
+                cure = "put it in backticks, or in a block of code"
+                source.error("raw-html", what, line, cure)
+            case "html_block" if token is not block[0]:
+                _in_comment(token.content, line, source)
+            case "heading_open" if token.level and token.tag in ("h1", "h2"):
+                what = "a heading in a list or a quotation begins no card"
+                cure = "begin the line with `##`; a heading within a card has `###`"
+                source.error("swallowed-heading", what, line, cure)
+            case "list_item_open" | "blockquote_open" if token.level + 1 >= _DEEPEST:
+                what = "what stands within so many lists and quotations would be lost"
+                source.error("too-deep", what, line, "nest them less deeply")
+            case "thead_open":
+                columns = 0
+            case "th_open":
+                columns += 1
+            case "tr_open" if columns:
+                _in_row(line, columns, source)
 
 
-def _is_open(fence: Token) -> bool:
-    """Markdown closes a forgotten fence at the end of the file, without a word."""
+def _in_fence(fence: Token, source: Source) -> None:
+    """Markdown closes a forgotten fence at a later one, or at the end of the file."""
     start, end = fence.map or [0, 0]
-    lines = fence.content.count("\n") + (fence.content[-1:] not in ("\n", ""))
-    return lines == end - start - 1
+    rows = fence.content.split("\n")
+    if len(rows) - (not rows[-1]) == end - start - 1:
+        what = "the block of code has no end, so what follows is in it"
+        cure = f"close it with `{fence.markup}` on a line of its own"
+        source.error("unclosed-fence", what, start + 1, cure, fence.markup)
+    elif fence.markup in fence.content:
+        for line, row in enumerate(rows, start + 2):
+            begun = _FENCE.match(row)
+            if begun and begun[1].startswith(fence.markup):
+                what = f"the block of code has no end before line {line}, where another begins"
+                cure = f"close it with `{fence.markup}`, or make its fence longer"
+                source.error("unclosed-fence", what, start + 1, cure, fence.markup)
+                break
+    if lost := _ATTRIBUTE.sub("", fence.info).split()[1:]:
+        what = f"`{short(' '.join(lost))}` stands beside the language of the code and would be lost"
+        cure = "put it in the line below, or remove it"
+        source.error("lost-text", what, start + 1, cure, lost[0])
+    if "**" in fence.content and not fence.info.strip().lower().startswith(("markdown", "md")):
+        for line, row in enumerate(rows, start + 2):
+            if label := WRITTEN.match(row):
+                what = f"`{label[0]}` is in a block of code, and labels nothing there"
+                cure = "close the block above it, or name its language `markdown`"
+                source.warning("label-in-code", what, line, cure, label[0])
 
 
-def _in_text(inline: Token, source: Source) -> Iterator[Finding]:
+def _in_row(line: int, columns: int, source: Source) -> None:
+    """A row may not be longer than the head of its table: Markdown drops the rest."""
+    cells = escapedSplit(source.lines[line - 1].lstrip(" \t>").rstrip())
+    extra = [cell.strip() for cell in cells[columns + (not cells[0]) :] if cell.strip()]
+    if extra:
+        what = f"`{short(extra[0])}` has no column in the head of its table and would be lost"
+        cure = "add a column, or put a backslash before a `|` that parts no cells"
+        source.error("lost-text", what, line, cure, extra[0])
+
+
+def _in_text(inline: Token, source: Source) -> None:
     line = (inline.map or [0])[0] + 1
-    opened: dict[str, int] = {}
+    if "##" in inline.content:
+        for at, row in enumerate(inline.content.split("\n"), line):
+            if found := _NO_HEADING.match(row):
+                what = f"`{found[0].strip()}` begins no heading without a space"
+                source.error("broken-heading", what, at, "write a space behind it", found[0])
+    opened: list[tuple[str, int]] = []
     for child in inline.children or ():
-        if child.type == "html_inline":
-            yield from _in_html(child.content, line, opened, source)
-        elif child.type == "image":
-            yield from _in_image(str(child.attrs.get("src", "")), line, source)
-        elif child.type == "link_open":
-            target = str(child.attrs.get("href", ""))
-            if not _ADDRESS.match(target):
-                what = f"the link `{target}` leads nowhere in Anki"
-                cure = "write an address with `https://`, or no link"
-                yield source.warning("relative-link", what, line, cure, at=target)
-        elif child.type == "text":
-            for label in LABELS:
-                if child.content.lstrip().startswith(f"**{label}"):
-                    what = f"`**{label}:**` is no label as it stands"
-                    cure = f"write `**{label}:**` and a space"
-                    yield source.error("broken-label", what, line, cure, at=f"**{label}")
-        line += child.type in ("softbreak", "hardbreak")
-    for name, at in opened.items():
-        what = f"`<{name}>` is not closed"
-        yield source.error("raw-html", what, at, f"add `</{name}>`", at=f"<{name}>")
+        match child.type:
+            case "text":
+                _in_words(child.content, line, source)
+            case "softbreak" | "hardbreak":
+                line += 1
+            case "html_inline":
+                _in_html(child.content, line, opened, source)
+                line += child.content.count("\n")
+            case "image":
+                _in_image(str(child.attrs.get("src", "")), line, source)
+            case "link_open":
+                target = str(child.attrs.get("href", ""))
+                if not _ADDRESS.match(target):
+                    what = f"the link `{short(target)}` leads nowhere in Anki"
+                    cure = "write an address with `https://`, or no link"
+                    source.warning("relative-link", what, line, cure, target)
+    for name, at in opened:
+        source.error("raw-html", f"`<{name}>` is not closed", at, f"add `</{name}>`", f"<{name}>")
 
 
-def _in_html(html: str, line: int, opened: dict[str, int], source: Source) -> Iterator[Finding]:
+def _in_words(text: str, line: int, source: Source) -> None:
+    if "**" in text or "__" in text:
+        for found in WRITTEN.finditer(text):
+            if found[0] in source.lines[line - 1]:  # and not with backslashes
+                what = f"`{found[0]}` is no label as it stands"
+                cure = f"write `**{found[1].title()}:**` and a space"
+                source.error("broken-label", what, line, cure, found[0])
+    if "[^" in text:
+        for found in _FOOTNOTE.finditer(text):
+            what = f"`{found[0]}` is no footnote in a card, and is shown as it stands"
+            cure = "write the note into the text, or what is code into backticks"
+            source.warning("footnote", what, line, cure, found[0])
+
+
+def _in_html(html: str, line: int, opened: list[tuple[str, int]], source: Source) -> None:
     name = html.strip("</>").lower()
     if html.startswith("<!--"):
-        return
-    if not _HARMLESS.fullmatch(html):
+        _in_comment(html, line, source)
+    elif not _HARMLESS.fullmatch(html):
         what = f"`{short(html)}` is HTML and would not be shown"
-        yield source.error("raw-html", what, line, "put it in backticks", at=html)
+        source.error("raw-html", what, line, "put it in backticks", html.partition("\n")[0])
     elif not html.startswith("</"):
-        if not name.startswith("br"):
-            opened[name] = line
-    elif opened.pop(name, None) is None:
-        yield source.error("raw-html", f"`{html}` closes nothing", line, "remove it", at=html)
+        opened += [(name, line)] if not name.startswith("br") else []
+    elif opened and opened[-1][0] == name:
+        opened.pop()
+    else:
+        what = f"`{html}` does not close what was opened last"
+        source.error("raw-html", what, line, "remove it, or close the others before", html)
 
 
-def _in_image(address: str, line: int, source: Source) -> Iterator[Finding]:
-    target = source.path.parent / unquote(address)
-    if _ADDRESS.match(address) or target.is_file():
+def _in_comment(html: str, line: int, source: Source) -> None:
+    for entry in entries(html, line, source):
+        what = f"`{entry.key}:` is not read in a list, a quotation or a line of text"
+        cure = "put the comment on a line of its own"
+        source.error("misplaced-key", what, entry.line, cure, entry.said)
+
+
+def _in_image(address: str, line: int, source: Source) -> None:
+    folder = source.path.parent
+    if _ADDRESS.match(address) or image_file(folder, address):
         return  # the rules speak of an image that is somewhere else
-    beside = [one.name for one in target.parent.glob("*")] if target.parent.is_dir() else []
+    target, beside = folder / unquote(address), list[str]()
+    with suppress(OSError, ValueError):
+        beside = [one.name for one in target.parent.iterdir()]
     close = get_close_matches(target.name, beside, n=1)
     cure = f"did you mean `{close[0]}`?" if close else "add the file, or remove the image"
-    yield source.error("missing-image", f"there is no image `{address}`", line, cure, at=address)
+    source.error("missing-image", f"there is no image `{short(address)}`", line, cure, address)
 
 
-def short(text: str) -> str:
-    """Return a text as one line of at most 40 characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= 40 else f"{line[:39]}…"
+def image_file(folder: Path, address: str) -> Path | None:
+    """Return the file that an image of a card file shows, if there is one."""
+    path = folder / unquote(address)
+    try:
+        return path if path.is_file() else None
+    except OSError:  # a name that no file can have
+        return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from copy import copy
+from difflib import get_close_matches
 from typing import get_args
 
 from markdown_it.token import Token
@@ -11,6 +12,19 @@ from markdown_it.token import Token
 from taskyard.cards.note import Label
 
 LABELS: tuple[Label, ...] = get_args(Label)
+WRITTEN = re.compile(rf"(?:\*\*|__)\s*({'|'.join(LABELS)})\s*:?\s*(?:\*\*|__)", re.IGNORECASE)
+"""A label in the source, to look for where Markdown sees none."""
+
+_STRONG = ["strong_open", "text", "strong_close"]
+_BREAKS = ("softbreak", "hardbreak")
+_BY_NAME = {label.lower(): label for label in LABELS}
+_MEANT: dict[str, Label] = {
+    "question": "Front",
+    "q": "Front",
+    "answer": "Back",
+    "a": "Back",
+    "text": "Cloze",
+}
 
 
 def blocks(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
@@ -23,11 +37,11 @@ def blocks(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
             start = place + 1
 
 
-def parts(block: Sequence[Token]) -> Iterator[tuple[Label | None, int, list[Token]]]:
+def parts(block: Sequence[Token]) -> Iterator[tuple[Label | None, int, Sequence[Token]]]:
     """Split a paragraph at its labels: each label, its line, and the blocks that follow it."""
     line = (block[0].map or [0])[0] + 1
-    if block[0].type != "paragraph_open":
-        yield None, line, list(block)
+    if block[0].type != "paragraph_open" or not _may_label(block[1]):
+        yield None, line, block
         return
     label: Label | None = None
     children: list[Token] = []
@@ -40,17 +54,17 @@ def parts(block: Sequence[Token]) -> Iterator[tuple[Label | None, int, list[Toke
         if name:
             yield from _paragraph(label, start, children, block)
             label, children, start = name, [], line
+            has_colon = found[place + 1].content.rstrip().endswith(":")
             place += 3
             after = found[place] if place < len(found) else None
             if after and after.type == "text":  # the colon may stand behind the stars
-                rest = copy(after)
-                rest.content = after.content.removeprefix(":").lstrip()
-                children.append(rest)
+                rest = after.content if has_colon else after.content.removeprefix(":")
+                children.append(Token("text", "", 0, content=rest.lstrip()))
                 place += 1
             is_start = False
             continue
         children.append(child)
-        if child.type in ("softbreak", "hardbreak"):
+        if child.type in _BREAKS:
             line += 1
             is_start = True
         elif child.content or child.type != "text":
@@ -61,68 +75,80 @@ def parts(block: Sequence[Token]) -> Iterator[tuple[Label | None, int, list[Toke
 
 def _paragraph(
     label: Label | None, line: int, children: list[Token], block: Sequence[Token]
-) -> Iterator[tuple[Label | None, int, list[Token]]]:
+) -> Iterator[tuple[Label | None, int, Sequence[Token]]]:
     skipped = 0
     while children and _is_blank(children[0]):
-        skipped += children[0].type in ("softbreak", "hardbreak")
+        skipped += children[0].type in _BREAKS
         children = children[1:]
     while children and _is_blank(children[-1]):
-        children = children[:-1]
+        children.pop()
     if not children:
         if label:
             yield label, line, []
         return
-    opening, inline, closing = (copy(token) for token in block)
-    inline.children = children
-    inline.map = opening.map = [line - 1 + skipped, (block[0].map or [0, line])[1]]
-    yield label, line, [opening, inline, closing]
+    place = [line - 1 + skipped, (block[0].map or [0, line])[1]]
+    opening = Token("paragraph_open", "p", 1, map=place, block=True)
+    inline = Token("inline", "", 0, map=place, level=1, children=children, block=True)
+    inline.content = block[1].content
+    yield label, line, [opening, inline, block[2]]
 
 
 def _is_blank(token: Token) -> bool:
-    is_break = token.type in ("softbreak", "hardbreak")
-    return is_break or (token.type == "text" and not token.content.strip())
+    return token.type in _BREAKS or (token.type == "text" and not token.content.strip())
+
+
+def _may_label(inline: Token) -> bool:
+    return "**" in inline.content or "__" in inline.content
 
 
 def _label(children: Sequence[Token], place: int) -> Label | None:
     """Return the label that begins here, as in `**Front:**` or `**Front**:`."""
-    if children[place].type != "strong_open" or place + 2 >= len(children):
-        return None
-    text, closing = children[place + 1], children[place + 2]
-    if text.type != "text" or closing.type != "strong_close":
-        return None
-    after = children[place + 3].content if place + 3 < len(children) else ""
-    said = text.content.strip()
-    if not said.endswith(":") and not after.startswith(":"):
-        return None
-    name = said.rstrip(": ").lower()
-    return next((label for label in LABELS if label.lower() == name), None)
+    said = _bold(children, place)
+    return _BY_NAME.get(said[:-1].strip().lower()) if said.endswith(":") else None
+
+
+def _bold(children: Sequence[Token], place: int) -> str:
+    """Return the bold text that begins here, with the colon behind it; or nothing."""
+    is_strong = [child.type for child in children[place : place + 3]] == _STRONG
+    said = children[place + 1].content.strip() if is_strong else ""
+    if said and not said.endswith(":") and place + 3 < len(children):
+        said += children[place + 3].content[:1]
+    return said
 
 
 def labels_within(block: Sequence[Token]) -> Iterator[tuple[int, Label]]:
     """Yield labels that stand where they label nothing: in a list, or in the middle of a line."""
+    for place, children, at, line, is_start in _strong(block):
+        name = _label(children, at)
+        if name and not (is_start and place == 1 and block[0].type == "paragraph_open"):
+            yield line, name
+
+
+def near_labels(tokens: Sequence[Token]) -> Iterator[tuple[int, str, Label, bool]]:
+    """Yield what stands bold at the start of a line: its line, the label meant, is it a slip."""
+    for _, children, at, line, is_start in _strong(tokens):
+        said = _bold(children, at) if is_start else ""
+        word, colon, _ = said.partition(":")
+        word = word.strip().lower()
+        if colon and word in _MEANT:
+            yield line, said, _MEANT[word], False
+        elif colon and not _label(children, at):
+            for name in get_close_matches(word, _BY_NAME, n=1, cutoff=0.8):
+                yield line, said, _BY_NAME[name], True
+
+
+def _strong(block: Sequence[Token]) -> Iterator[tuple[int, Sequence[Token], int, int, bool]]:
+    """Yield each bold text: its paragraph's place, the tokens there, its place, line, is first."""
     for place, token in enumerate(block):
-        if token.type != "inline":
+        if token.type != "inline" or not _may_label(token):
             continue
-        is_top = block[0].type == "paragraph_open"
-        line = (token.map or [0])[0] + 1
-        is_start = True
+        line, is_start = (token.map or [0])[0] + 1, True
         children = token.children or []
         for at, child in enumerate(children):
-            name = _label(children, at)
-            if name and not (is_top and is_start and place == 1):
-                yield line, name
-            if child.type in ("softbreak", "hardbreak"):
+            if child.type == "strong_open":
+                yield place, children, at, line, is_start
+            if child.type in _BREAKS:
                 line += 1
                 is_start = True
             elif child.content or child.type != "text":
                 is_start = False
-
-
-def bold_at_a_start(block: Sequence[Token]) -> Iterator[str]:
-    """Yield what is bold at the start of a line: perhaps a label under another name."""
-    for token in block:
-        children = token.children or []
-        for at, child in enumerate(children[:-1]):
-            before = [one for one in children[:at] if not _is_blank(one)]
-            if child.type == "strong_open" and (not before or _is_blank(children[at - 1])):
-                yield children[at + 1].content

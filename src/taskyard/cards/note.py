@@ -39,20 +39,6 @@ class Side:
     line: int
 
     @cached_property
-    def prose(self) -> str:
-        """What a reader reads as sentences: no block of code; a piece of code as its text."""
-        lines = []
-        for token in self.tokens:
-            if token.type == "inline":
-                said = (
-                    " " if one.type in ("softbreak", "hardbreak") else one.content
-                    for one in token.children or ()
-                    if one.type in ("text", "code_inline", "image", "softbreak", "hardbreak")
-                )
-                lines.append("".join(said))
-        return "\n".join(lines)
-
-    @cached_property
     def code(self) -> tuple[Code, ...]:
         """The blocks of code, fenced or indented."""
         return tuple(

@@ -1,4 +1,4 @@
-"""What shows that a card of the course is true: a cell, a requirement, a claim test, or a source."""
+"""What shows that a card of the course is true: a cell, a requirement, a claim, or a source."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ class Proofs:
         return names
 
 
-def kind(proof: str) -> str:
-    """Say what a proof is, in the words of the count that `make cards` prints."""
+def kind_of(proof: str) -> str:
+    """Say in two words what a proof is."""
     words = {"cell": "notebook cell", "lab": "lab requirement", "claim": "claim test"}
     return words.get(proof.partition(" ")[0], "source")
 

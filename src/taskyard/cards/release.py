@@ -14,6 +14,7 @@ from taskyard.cards.finding import Finding, FindingsError
 from taskyard.cards.lock import Change, Lock
 from taskyard.cards.note import Kind, Label
 from taskyard.cards.notetype import note_types
+from taskyard.cards.proof import kind_of
 from taskyard.course import Chapter, Course
 from taskyard.errors import Fault, TaskyardError
 
@@ -192,10 +193,12 @@ def _fields(kind: Kind, sides: Mapping[Label, str], footer: str, own: str) -> tu
 
 
 def _lesson(chapter: Chapter, note: Rendered) -> str:
-    """Say where the card comes from: its chapter, the command to see it happen, its source."""
+    """Say where the card comes from: its chapter, the command to see it happen, what proves it."""
     said = [f"{chapter.number:02} · {escape(chapter.title, quote=False)}"]
     if chapter.lab:
         said.append(f"<code>make lab-{chapter.number}</code>")
+    if note.proof:
+        said.append(f"proof: {kind_of(note.proof)}")
     if note.source:
         said.append(_source(note.source))
     return " · ".join(said)

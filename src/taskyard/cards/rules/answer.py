@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from taskyard.cards.note import Side
+from taskyard.cards.rules.question import choices
 from taskyard.cards.rules.reading import Card
 from taskyard.cards.rules.rule import Said, of_card, over
 from taskyard.cards.rules.text import Deletion, Text
@@ -61,7 +62,8 @@ def answer_leak(card: Card) -> Iterator[Said]:
     Nothing that is shown with the question gives the answer away.
 
     Of an answer this looks at one of one to three words, or of one or two pieces of code; code is
-    compared as it is written, words whatever their case. Blocks of code are not searched.
+    compared as it is written, words whatever their case. Blocks of code are not searched, and an
+    answer may be one of three that are offered.
     """
     hint = card.texts.get("Hint")
     if card.front and card.back:
@@ -70,7 +72,11 @@ def answer_leak(card: Card) -> Iterator[Said]:
             pairs.append((card.back, card.front, card.note.question))
         for shown, hidden, side in pairs:
             if shown and side and not side.code and _plain(shown.said) != _plain(hidden.said):
-                yield from _given_away(_units(shown), _keys(hidden), shown)
+                units = _units(shown)
+                if shown is card.front:
+                    offered = choices(card)
+                    units = [one for one in units if not any(a <= one.at < b for a, b in offered)]
+                yield from _given_away(units, _keys(hidden), shown)
     if card.cloze:
         for deletion in card.cloze.deletions:
             keys = [_bare(_units(card.cloze, deletion.start, deletion.end))]

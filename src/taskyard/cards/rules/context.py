@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Set
 
-from taskyard.cards.hazards import short
+from taskyard.cards.finding import short
 from taskyard.cards.rules.reading import Card, Reading
 from taskyard.cards.rules.rule import Said, of_card, of_file
 from taskyard.cards.rules.text import CODE, Text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from taskyard.cards.rules.reading import Card, Reading
 from taskyard.cards.rules.rule import Said, of_card, of_file, over
@@ -31,9 +31,10 @@ _OF_TWO = re.compile(
     rf"|,\s+({_THING})\s+or\s+{_THING},",
     re.IGNORECASE,
 )
-_NOT_OFFERED = re.compile(
-    r"(?:if|when|while|after|before|because|unless|until|once|since|although|and|so|but|as|which"
-    r"|that|who|where|with|without|in|on|at|by|for|from|to|under|during|of|not)\b",
+_CONDITION = re.compile(r"\b(?:if|when|while|because|unless|until|once|since|although|that|who)\b")
+_NO_CHOICE = re.compile(
+    rf"(?:{_CONDITION.pattern}|(?:after|and|as|at|before|but|by|during|for|from|in|not|of|on|so|to"
+    rf"|under|where|which|with|without|{_VERBS})\b)",
     re.IGNORECASE,
 )
 _ANSWERED = re.compile(r"\W*(?:(yes)\b|(no|true|false)(?=\s*(?:[.,:;!(–—]|$)))", re.IGNORECASE)
@@ -82,9 +83,8 @@ def yes_no_question(card: Card) -> Iterator[Said]:
 def two_way_guess(card: Card) -> Iterator[Said]:
     """A question that offers two answers is guessed right half of the time."""
     for text, start, end in _questions(card):
-        sentence = text.bare[start:end]
-        at = _two(sentence)
-        if at is not None:
+        at, count = _offer(text.bare[start:end])
+        if count == 2:
             offered = text.said[start + at : end].strip(" ?")
             what = f"`{offered}` offers two answers to guess between"
             cure = "ask without offering the answers, or offer a third that is as likely"
@@ -111,6 +111,12 @@ def only_what_and_which(file: Reading) -> Iterator[Said]:
         said = f"{what} of {len(fronts)} fronts begin with `What` or `Which`"
         cure = "ask why, when or how where a card can"
         yield Said(said, file.sheet.place(0), cure, "notice")
+
+
+def choices(card: Card) -> Sequence[tuple[int, int]]:
+    """Return where a front offers three answers or more, the right one among them."""
+    offers = ((start, end, _offer(text.bare[start:end])) for text, start, end in _questions(card))
+    return [(start + at, end) for start, end, (at, count) in offers if count > 2]
 
 
 def _questions(card: Card) -> Iterator[tuple[Text, int, int]]:
@@ -143,23 +149,34 @@ def _offered(clause: str) -> list[str]:
     return [one for one in _OR.split(clause.rstrip("?) ")) if one.strip()]
 
 
-def _two(sentence: str) -> int | None:
-    """Return where exactly two answers are offered."""
+def _offer(sentence: str) -> tuple[int, int]:
+    """Return where a question begins to offer answers, and how many: one where it offers none."""
     verb = _verb(sentence)
     if verb is not None:
-        return verb if len(_offered(sentence[verb:])) == 2 else None
+        return verb, len(_offered(sentence[verb:]))
     asking = _ASKING.search(sentence)
     if asking is None:
         start = max(sentence.rfind(mark) + 1 for mark in ":;–—")
-        is_asked = sentence.endswith("?") and len(_offered(sentence[start:])) == 2
-        return start + len(sentence[start:]) - len(sentence[start:].lstrip()) if is_asked else None
+        start += len(sentence[start:]) - len(sentence[start:].lstrip())
+        return start, len(_offered(sentence[start:])) if sentence.endswith("?") else 1
     if found := _OF_TWO.search(sentence, asking.start()):
-        return found.start(found.lastindex or 0)
+        return found.start(found.lastindex or 0), 2
     for mark in re.finditer(r"[:,–—]\s+", sentence[asking.end() :]):
         start = asking.end() + mark.end()
         offered = _offered(sentence[start:])
         is_short = all(len(one.split()) <= 4 for one in offered)
-        is_list = mark[0][0] != "," or not _NOT_OFFERED.match(sentence, start)
-        if len(offered) > 1 and is_short and is_list:
-            return start if len(offered) == 2 else None
-    return None
+        if (
+            len(offered) > 1
+            and is_short
+            and (mark[0][0] != "," or _is_list(sentence, asking.end(), start))
+        ):
+            return start, len(offered)
+    return 0, 1
+
+
+def _is_list(sentence: str, asked: int, start: int) -> bool:
+    """Say whether what follows a comma is what to choose from, and no condition."""
+    if _CONDITION.search(sentence, asked, start):
+        return False
+    no_choice = [bool(_NO_CHOICE.match(one.strip())) for one in _offered(sentence[start:])]
+    return all(no_choice) or not any(no_choice)

@@ -1,0 +1,233 @@
+"""One card on its way from tokens to a note: what its comment orders, what its labels hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import get_args
+from unicodedata import combining, normalize
+
+from markdown_it.token import Token
+
+from taskyard.cards import cloze, settings
+from taskyard.cards.comment import Entry, entries, is_comment
+from taskyard.cards.finding import Source, short
+from taskyard.cards.labels import near_labels, parts
+from taskyard.cards.note import Kind, Label, Note, Side
+
+_NUMBER = re.compile(
+    r"card\s*#?\d+(?:\s*[:.)–—-]\s*|\s+|$)|#?\d+\s*[:.)–—-](?:\s+|$)", re.IGNORECASE
+)
+_KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+class Card:
+    """
+    What stands between two headings.
+
+    Attributes:
+        line: Of its heading.
+        title: The heading without `Card 1:`.
+        retired: What its comments say of notes that were taken out.
+    """
+
+    def __init__(self, heading: Sequence[Token], source: Source) -> None:
+        self.source = source
+        self.line = (heading[0].map or [0])[0] + 1
+        self.title = _NUMBER.sub("", plain(heading[1]), count=1).strip()
+        self.retired: list[Entry] = []
+        self._said: dict[str, Entry] = {}
+        self._label: Label | None = None
+        self._tokens: dict[Label, list[Token]] = {}
+        self._starts: dict[Label, int] = {}
+
+    @property
+    def id(self) -> str:
+        """As it is written, or made of the title."""
+        return self._value("id") or slug(self.title)
+
+    @property
+    def id_place(self) -> tuple[int, int]:
+        """The line and column that the id is from."""
+        entry = self._said.get("id")
+        return (entry.line, entry.value_at(self.source)) if entry else (self.line, 1)
+
+    def take(self, block: Sequence[Token]) -> None:
+        """Take the next block below the heading."""
+        token = block[0]
+        if is_comment(token):
+            for entry in entries(token.content, (token.map or [0])[0] + 1, self.source):
+                self._order(entry)
+            return
+        for label, line, tokens in parts(block):
+            if label and label in self._tokens:
+                what = f"`**{label}:**` stands twice in this card"
+                cure = "put both texts under one, or begin a new card with `##`"
+                self.source.error("repeated-label", what, line, cure)
+            elif label:
+                self._tokens[label], self._starts[label] = [], line
+            self._label = label or self._label
+            if self._label:
+                self._tokens[self._label] += tokens
+            elif tokens and tokens[0].type != "hr":
+                what = "this text stands under no label"
+                cure = "put it below `**Front:**` or `**Back:**`"
+                self.source.error("lost-text", what, line, cure)
+
+    def note(self, tags: tuple[str, ...]) -> Note | None:
+        """
+        Return the card as a note, if it is complete.
+
+        Args:
+            tags: Of the whole file.
+        """
+        tokens = {label: without_rule(found) for label, found in self._tokens.items()}
+        sides = {label: Side(found, self._starts[label]) for label, found in tokens.items()}
+        kind = self._kind("cloze" if "Cloze" in sides else "basic")
+        if not self._is_complete(kind, sides):
+            return None
+        for label, side in sides.items():
+            if label == "Cloze":
+                self._deletions(side)
+            else:
+                self._no_deletions(label, side)
+            for line, said, meant, is_slip in near_labels(side.tokens):
+                if is_slip:
+                    what = f"`**{said}**` is no label, and is shown as it stands"
+                    cure = f"did you mean `**{meant}:**`?"
+                    self.source.warning("near-label", what, line, cure, said.rstrip(":"))
+        entry = self._said.get("tags")
+        own = settings.split(entry.value) if entry else ()
+        return Note(
+            id=self.id,
+            title=self.title,
+            kind=kind,
+            sides=sides,
+            tags=(*tags, *settings.tags(own, entry.line if entry else 1, self.source)),
+            proof=self._value("proof"),
+            source=self._value("source"),
+            pair=self._value("pair"),
+            line=self.line,
+            is_derived="id" not in self._said,
+        )
+
+    def _value(self, key: str) -> str:
+        return self._said[key].value if key in self._said else ""
+
+    def _order(self, entry: Entry) -> None:
+        if entry.key == "retired":
+            self.retired.append(entry)
+        elif entry.key in self._said:
+            what = f"`{entry.key}:` stands twice in this card"
+            self.source.error("repeated-key", what, entry.line, "remove one", entry.said)
+        else:
+            self._said[entry.key] = entry
+            if entry.key == "id":
+                check_id(entry.value, entry, self.source)
+
+    def _kind(self, usual: Kind) -> Kind:
+        entry = self._said.get("kind")
+        for kind in _KINDS:
+            if entry and kind == entry.value:
+                return kind
+        if entry:
+            close = get_close_matches(entry.value, _KINDS, n=1)
+            cure = f"did you mean `{close[0]}`?" if close else "there are `basic`, `both`, `cloze`"
+            what = f"there is no kind `{entry.value}`"
+            self.source.error("unknown-kind", what, entry.line, cure, entry.value_at(self.source))
+        return usual
+
+    def _is_complete(self, kind: Kind, sides: dict[Label, Side]) -> bool:
+        """Say what is missing; without a side that Anki needs there is no note."""
+        before = len(self.source.findings)
+        if not self.title:
+            cure = "write one after the `##`"
+            self.source.error("no-title", "the card has no title", self.line, cure)
+        needed: tuple[Label, ...] = ("Cloze",) if kind == "cloze" else ("Front", "Back")
+        for label in needed:
+            if label not in sides:
+                what = f"the card `{short(self.title)}` has no `**{label}:**`"
+                self.source.error("missing-side", what, self.line, self._meant(label))
+        for label, side in sides.items():
+            if label not in (*needed, "Hint", "Extra"):
+                what = f"a card of the kind `{kind}` has no `**{label}:**`"
+                cure = "a card has `**Front:**` and `**Back:**`, or `**Cloze:**`"
+                self.source.error("unknown-side", what, side.line, cure)
+            elif not _says_something(side.tokens):
+                what = f"`**{label}:**` is empty"
+                self.source.error("empty-side", what, side.line, "write what it says")
+        return len(self.source.findings) == before
+
+    def _meant(self, missing: Label) -> str:
+        for tokens in self._tokens.values():
+            for line, said, meant, _ in near_labels(tokens):
+                if meant == missing:
+                    return f"`**{said}**` in line {line} is no label: write `**{missing}:**`"
+        return f"write `**{missing}:**` at the start of a line"
+
+    def _deletions(self, side: Side) -> None:
+        before = len(self.source.findings)
+        cloze.mark(side, self.source)
+        if len(self.source.findings) == before and not cloze.numbers(side):
+            cure = "write `{{c1::the answer}}`"
+            inline = [token.content for token, _ in side.inline("code_inline")]
+            if any("{{c" in text for text in (*inline, *(code.text for code in side.code))):
+                cure = "inside code it is code: put it around, as in `` {{c1::`the code`}} ``"
+            what = "the cloze has no deletion, so Anki would make no card of it"
+            self.source.error("no-deletion", what, side.line, cure)
+
+    def _no_deletions(self, label: Label, side: Side) -> None:
+        for token, line in side.inline("text"):
+            if cloze.OPENING.search(token.content):
+                what = f"`{{{{c` makes no deletion under `**{label}:**`"
+                cure = "put the sentence under `**Cloze:**`, or the braces in backticks"
+                self.source.warning("stray-deletion", what, line, cure, "{{c")
+
+
+def check_id(id: str, entry: Entry, source: Source) -> bool:
+    """Say whether an id is well made; note an error if not."""
+    good = slug(id)
+    if id != good:
+        what = f"the id `{id}` is not made of lower-case letters, digits and single hyphens"
+        cure = f"did you mean `{good}`?" if good else "write one such as `its-name`"
+        source.error("bad-id", what, entry.line, cure, id)
+    return id == good
+
+
+def slug(text: str) -> str:
+    """Return a text as an id: lower case without accents, its words joined by hyphens."""
+    plain = normalize("NFKD", normalize("NFKD", text).casefold())
+    bare = "".join(one for one in plain if not combining(one))
+    return normalize("NFC", re.sub(r"[\W_]+", "-", bare).strip("-"))
+
+
+def plain(inline: Token) -> str:
+    """Return the words of a heading."""
+    said = {"softbreak": " ", "hardbreak": " "}
+    return "".join(said.get(one.type, one.content) for one in _words(inline)).strip()
+
+
+def _words(inline: Token) -> Iterator[Token]:
+    for child in inline.children or ():
+        if child.type in ("text", "code_inline", "image", "softbreak", "hardbreak"):
+            yield child
+
+
+def without_rule(tokens: list[Token]) -> list[Token]:
+    """Drop the rules that separate a card from the next."""
+    while tokens and tokens[-1].type == "hr":
+        tokens = tokens[:-1]
+    return tokens
+
+
+def _says_something(tokens: Sequence[Token]) -> bool:
+    for token in tokens:
+        if token.type in ("fence", "code_block") and token.content.strip():
+            return True
+        for child in token.children or ():
+            if child.type in ("code_inline", "image"):
+                return True
+            if child.type == "text" and child.content.strip():
+                return True
+    return False
