@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import get_args
 from unicodedata import combining, normalize
@@ -17,7 +17,7 @@ from taskyard.cards.labels import near_labels, parts
 from taskyard.cards.note import Kind, Label, Note, Side
 
 _NUMBER = re.compile(
-    r"card\s*#?\d+(?:\s*[:.)–—-]\s*|\s+|$)|#?\d+\s*[:.)–—-](?:\s+|$)", re.IGNORECASE
+    r"^(?:card\s*#?\d+(?:\s*[:.)–—-]\s*|\s+|$)|#?\d+\s*[:.)–—-](?:\s+|$))", re.IGNORECASE
 )
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -35,10 +35,11 @@ class Card:
     def __init__(self, heading: Sequence[Token], source: Source) -> None:
         self.source = source
         self.line = (heading[0].map or [0])[0] + 1
-        self.title = _NUMBER.sub("", plain(heading[1]), count=1).strip()
+        self.title = _NUMBER.sub("", plain(heading[1])).strip()
         self.retired: list[Entry] = []
         self._said: dict[str, Entry] = {}
         self._label: Label | None = None
+        self._lost: list[Token] = []
         self._tokens: dict[Label, list[Token]] = {}
         self._starts: dict[Label, int] = {}
 
@@ -71,9 +72,11 @@ class Card:
             if self._label:
                 self._tokens[self._label] += tokens
             elif tokens and tokens[0].type != "hr":
-                what = "this text stands under no label"
-                cure = "put it below `**Front:**` or `**Back:**`"
-                self.source.error("lost-text", what, line, cure)
+                if not self._lost:
+                    what = "this text stands under no label"
+                    cure = "put it below `**Front:**` or `**Back:**`"
+                    self.source.error("lost-text", what, line, cure)
+                self._lost += tokens
 
     def note(self, tags: tuple[str, ...]) -> Note | None:
         """
@@ -96,7 +99,7 @@ class Card:
                 if is_slip:
                     what = f"`**{said}**` is no label, and is shown as it stands"
                     cure = f"did you mean `**{meant}:**`?"
-                    self.source.warning("near-label", what, line, cure, said.rstrip(":"))
+                    self.source.warning("near-label", what, line, cure, f"**{said[:-1]}")
         entry = self._said.get("tags")
         own = settings.split(entry.value) if entry else ()
         return Note(
@@ -134,7 +137,7 @@ class Card:
         if entry:
             close = get_close_matches(entry.value, _KINDS, n=1)
             cure = f"did you mean `{close[0]}`?" if close else "there are `basic`, `both`, `cloze`"
-            what = f"there is no kind `{entry.value}`"
+            what = f"there is no kind `{short(entry.value)}`"
             self.source.error("unknown-kind", what, entry.line, cure, entry.value_at(self.source))
         return usual
 
@@ -160,7 +163,7 @@ class Card:
         return len(self.source.findings) == before
 
     def _meant(self, missing: Label) -> str:
-        for tokens in self._tokens.values():
+        for tokens in (self._lost, *self._tokens.values()):
             for line, said, meant, _ in near_labels(tokens):
                 if meant == missing:
                     return f"`**{said}**` in line {line} is no label: write `**{missing}:**`"
@@ -189,7 +192,7 @@ def check_id(id: str, entry: Entry, source: Source) -> bool:
     """Say whether an id is well made; note an error if not."""
     good = slug(id)
     if id != good:
-        what = f"the id `{id}` is not made of lower-case letters, digits and single hyphens"
+        what = f"the id `{short(id)}` is not made of lower-case letters, digits and single hyphens"
         cure = f"did you mean `{good}`?" if good else "write one such as `its-name`"
         source.error("bad-id", what, entry.line, cure, id)
     return id == good
@@ -204,14 +207,13 @@ def slug(text: str) -> str:
 
 def plain(inline: Token) -> str:
     """Return the words of a heading."""
-    said = {"softbreak": " ", "hardbreak": " "}
-    return "".join(said.get(one.type, one.content) for one in _words(inline)).strip()
-
-
-def _words(inline: Token) -> Iterator[Token]:
+    said = ""
     for child in inline.children or ():
-        if child.type in ("text", "code_inline", "image", "softbreak", "hardbreak"):
-            yield child
+        if child.type in ("text", "code_inline", "image"):
+            said += child.content
+        elif child.type in ("softbreak", "hardbreak"):
+            said += " "
+    return said.strip()
 
 
 def without_rule(tokens: list[Token]) -> list[Token]:

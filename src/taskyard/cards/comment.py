@@ -101,7 +101,7 @@ def _is_meant(said: str) -> bool:
 def _makes_sense(entry: Entry, source: Source) -> bool:
     if entry.key not in KEYS:
         close = get_close_matches(entry.key.lower(), KEYS, n=1)
-        known = ", ".join(f"`{one}`" for one in KEYS)
+        known = ", ".join(f"`{one}:`" for one in KEYS)
         cure = f"did you mean `{close[0]}:`?" if close else f"there are {known}"
         what = f"`{entry.key}:` is no key" if entry.key else f"`{short(entry.said)}` has no key"
         source.error("unknown-key", what, entry.line, cure, entry.said)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -78,24 +77,11 @@ def compile_file(path: Path, cache_folder: Path | None = None) -> Deck:
         deck = _kept(kept, key, path)
         if deck:
             return deck
-    with _without_collector():
-        deck = _compiled(path)
+    deck = _compiled(path)
     if kept and not any(finding.level == "error" for finding in deck.findings):
         with suppress(OSError):  # a folder that is closed to writing costs time and nothing else
             _keep(kept, key, deck)
     return deck
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Tokens hold no circles: looking for some takes a tenth of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _compiled(path: Path) -> Deck:

@@ -76,11 +76,11 @@ class _Reader:
     def read(self) -> CardFile:
         self._front_matter()
         for block in blocks(self.tokens):
+            self._unlined(block)
             hazards.in_block(block, self.source)
             if block[0].type == "heading_open" and block[0].tag == "h1":
                 self._title(block)
             elif block[0].type == "heading_open" and block[0].tag == "h2":
-                self._is_meant(block)
                 self.cards.append(Card(block, self.source))
             elif self.cards:
                 self.cards[-1].take(block)
@@ -115,20 +115,24 @@ class _Reader:
             what = "the front matter has no end"
             self.source.error("front-matter", what, 1, "close it with `---`, or remove this line")
 
-    def _is_meant(self, heading: Sequence[Token]) -> None:
-        """A line of dashes below a text makes a heading of it, seldom on purpose."""
-        if heading[0].markup in ("-", "="):
-            what = f"the line below makes a heading of `{short(heading[1].content)}`"
-            cure = "leave a line empty above it, or begin the heading with `#`"
-            self.source.error("setext-heading", what, _line(heading), cure)
+    def _unlined(self, block: Sequence[Token]) -> None:
+        """Take a text with a line of dashes right below for a text: Markdown makes it a heading."""
+        heading = block[0]
+        is_title = heading.tag == "h1" and not self.title and not self.cards
+        if heading.type == "heading_open" and heading.markup in ("-", "=") and not is_title:
+            rows = block[1].content.split("\n")
+            what = f"the line below makes a heading of `{short(rows[-1])}`"
+            cure = "leave a line empty above that line, or begin the heading with `#`"
+            self.source.error("setext-heading", what, _line(block) + len(rows) - 1, cure)
+            heading.type, heading.tag = "paragraph_open", "p"
+            block[2].type, block[2].tag = "paragraph_close", "p"
 
     def _title(self, heading: Sequence[Token]) -> None:
         if self.title or self.cards:
             where = "inside a card" if self.cards else "below another"
             what = f"the title `{short(plain(heading[1]))}` stands {where} and would be lost"
-            cure = "write `##` for a card, `###` within one"
+            cure = "write `##` for a card, `###` within one, or a fence around code"
             self.source.error("second-title", what, _line(heading), cure)
-            self._is_meant(heading)
         self.title = self.title or plain(heading[1])
 
     def _introduction(self, block: Sequence[Token]) -> None:
@@ -139,6 +143,10 @@ class _Reader:
                     what = f"`**{label}:**` stands above the first card"
                     cure = "begin the card with `## Its title`"
                     self.source.error("misplaced-label", what, line, cure)
+            for image, line in Side(block, _line(block)).inline("image"):
+                what = "Anki takes over no image of a deck's description"
+                cure = "put it on a card"
+                self.source.error("lost-image", what, line, cure, str(image.attrs["src"]))
             self.intro += block
             return
         for entry in entries(block[0].content, _line(block), self.source):

@@ -27,6 +27,7 @@ _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*:|//)", re.IGNORECASE)
 _NO_HEADING = re.compile(r"\s*#{2,6}(?=[^#\s]|[^\S \t])")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})\s*[^\s`~]")
 _ATTRIBUTE = re.compile(r"""\{[^}]*\}|[\w-]+=(?:"[^"]*"|'[^']*'|\S*)""")  # title="tasks.py" {1,3}
+_MARKDOWN = ("markdown", "md")
 _FOOTNOTE = re.compile(r"\[\^[\w-]+\]")
 
 
@@ -100,28 +101,26 @@ def _in_fence(fence: Token, source: Source) -> None:
     """Markdown closes a forgotten fence at a later one, or at the end of the file."""
     start, end = fence.map or [0, 0]
     rows = fence.content.split("\n")
-    if len(rows) - (not rows[-1]) == end - start - 1:
-        what = "the block of code has no end, so what follows is in it"
-        cure = f"close it with `{fence.markup}` on a line of its own"
-        source.error("unclosed-fence", what, start + 1, cure, fence.markup)
-    elif fence.markup in fence.content:
-        for line, row in enumerate(rows, start + 2):
-            begun = _FENCE.match(row)
-            if begun and begun[1].startswith(fence.markup):
-                what = f"the block of code has no end before line {line}, where another begins"
-                cure = f"close it with `{fence.markup}`, or make its fence longer"
-                source.error("unclosed-fence", what, start + 1, cure, fence.markup)
-                break
     if lost := _ATTRIBUTE.sub("", fence.info).split()[1:]:
         what = f"`{short(' '.join(lost))}` stands beside the language of the code and would be lost"
         cure = "put it in the line below, or remove it"
         source.error("lost-text", what, start + 1, cure, lost[0])
-    if "**" in fence.content and not fence.info.strip().lower().startswith(("markdown", "md")):
-        for line, row in enumerate(rows, start + 2):
-            if label := WRITTEN.match(row):
-                what = f"`{label[0]}` is in a block of code, and labels nothing there"
-                cure = "close the block above it, or name its language `markdown`"
-                source.warning("label-in-code", what, line, cure, label[0])
+    if len(rows) - (not rows[-1]) == end - start - 1:
+        what = "the block of code has no end, so what follows is in it"
+        cure = f"close it with {fence.markup} on a line of its own"
+        source.error("unclosed-fence", what, start + 1, cure, fence.markup)
+        return
+    for line, row in enumerate(rows, start + 2):
+        if (begun := _FENCE.match(row)) and begun[1].startswith(fence.markup):
+            what = f"the block of code has no end before line {line}, where another begins"
+            cure = f"close it with {fence.markup}, or make its fence longer"
+            source.error("unclosed-fence", what, start + 1, cure, fence.markup)
+            return
+    for line, row in enumerate(rows, start + 2):
+        if (label := WRITTEN.match(row)) and not fence.info.lower().startswith(_MARKDOWN):
+            what = f"`{label[0]}` is in a block of code, and labels nothing there"
+            cure = "close the block above it, or name its language `markdown`"
+            source.warning("label-in-code", what, line, cure, label[0])
 
 
 def _in_row(line: int, columns: int, source: Source) -> None:

@@ -133,7 +133,7 @@ def near_labels(tokens: Sequence[Token]) -> Iterator[tuple[int, str, Label, bool
         if colon and word in _MEANT:
             yield line, said, _MEANT[word], False
         elif colon and not _label(children, at):
-            for name in get_close_matches(word, _BY_NAME, n=1, cutoff=0.8):
+            for name in get_close_matches(word, _BY_NAME, n=1, cutoff=0.88):
                 yield line, said, _BY_NAME[name], True
 
 

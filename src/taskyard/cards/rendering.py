@@ -25,6 +25,7 @@ from markdown_it.token import Token
 from pygments.formatters import HtmlFormatter
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
+from pygments.token import Whitespace
 from pygments.util import ClassNotFound
 
 from taskyard.cards.grammar import PARSER
@@ -32,11 +33,13 @@ from taskyard.cards.hazards import image_file
 from taskyard.cards.note import Side
 
 _MARK = re.compile(
-    r"\{(?=\{|$)|\}(?=\}|$)|:(?=:|$)|(?<=image-occlusion):"  # {{c1:: and }}
+    r"\{(?=\{)|\}(?=\})|:(?=:)"  # {{c1:: and }}
     r"|\[(?=sound:|anki:|\[type:|(?i:latex)\]|\$\$?\])"
     r"|\\(?=[()\[\]])"  # MathJax
 )
+_NOTHING = "<!-- -->"
 _FORMATTER = HtmlFormatter(nowrap=True)
+_FORMATTER.span_element_openers[Whitespace] = ""  # no style colours a space
 
 
 class Fields(RendererHTML):
@@ -63,7 +66,8 @@ class Fields(RendererHTML):
     # The renderer calls these by the type of the token.
 
     def text(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
-        return unmarked(escape(tokens[idx].content, quote=False))
+        html = unmarked(escape(tokens[idx].content, quote=False))
+        return html.replace("image-occlusion:", f"image-occlusion{_NOTHING}:")  # {{c1::image-…
 
     def code_inline(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         return f"<code>{unmarked(escape(tokens[idx].content, quote=False))}</code>"
@@ -108,7 +112,8 @@ class Fields(RendererHTML):
 def image_name(path: Path) -> str:
     """Return what an image is called in a package: its content decides."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:20]
-    return f"taskyard-{digest}{path.suffix.lower()}"
+    suffix = re.sub(r"[^.a-z0-9]", "", path.suffix.lower())  # Anki drops some signs from names
+    return f"taskyard-{digest}{suffix}"
 
 
 def unmarked(html: str) -> str:
@@ -129,7 +134,7 @@ def highlight(language: str, code: str) -> str:
 
 
 def _parted(mark: re.Match[str]) -> str:
-    return f"{mark[0]}<span></span>" if mark[0] == "\\" else f"{mark[0]}<!-- -->"
+    return f"{mark[0]}<span></span>" if mark[0] == "\\" else f"{mark[0]}{_NOTHING}"
 
 
 def _attribute(text: str) -> str:
