@@ -131,6 +131,11 @@ class Builder:
             raise TaskyardError(f"`{shlex.join(['docker', *arguments[:1]])}` failed: {line}")
         return done.stdout
 
+    def logs(self, container: str) -> str:
+        """Return what a container wrote, to stdout and to stderr."""
+        done = self._docker("logs", container, timeout_s=COMMAND_S)
+        return done.stdout + done.stderr
+
     def layers(self, image: str) -> list[int]:
         """Return the size of each layer in bytes, the lowest first; empty ones are left out."""
         told = self.run("history", "--human=false", "--format={{.Size}}", image)
