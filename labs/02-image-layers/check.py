@@ -114,9 +114,9 @@ class Yard:
         last = next((line for line in reversed(lines) if line.strip()), str(error))
         look_at = "Dockerfile, CMD"
         if "Permission denied" in last or "PermissionError" in last:
-            look_at = "Dockerfile: whose are the files, and may the one that runs the shop read them?"
+            look_at = "Dockerfile: whose are the files, and may USER read them?"
         elif "No module named" in last:
-            look_at = "Dockerfile: which COPY puts something over what was installed? And .dockerignore"
+            look_at = "Dockerfile and .dockerignore: what is copied over what was installed?"
         return Unmet(
             did="started a container of the image and asked the shop for a label",
             saw=f"no answer, the container is {state}; its log ends with: {last}",

@@ -11,18 +11,21 @@ from rich.table import Table
 
 from taskyard.builder import Build, Builder
 from taskyard.console import Show
-from taskyard.layers import Source, plan
+from taskyard.layers import what_if
 from taskyard.layers.context import Context
+from taskyard.layers.what_if import short
 from taskyard.stack import Stack
 
-NEEDS_DOCKER = "how long a step takes, how large an image is and who runs in it, only a build shows."
+NEEDS_DOCKER = "only a build shows how long a step takes, how large an image is, who runs in it."
 
 GCC = """RUN apt-get update \\
  && apt-get install --yes --no-install-recommends gcc libc6-dev \\
  && rm -rf /var/lib/apt/lists/*
 """
+PURGE = "RUN apt-get purge --yes --auto-remove gcc\n"
 COMPILE = "COPY ean.c /src/\nRUN gcc -O2 -shared -fPIC -o /src/libean.so /src/ean.c\n"
 FROM = "FROM python:3.13-slim"
+TAKE = "COPY --from=build /src/libean.so /src/\n"
 PIP = "RUN pip install --no-cache-dir -r requirements.txt\n"
 SLOW = f"{FROM}\nWORKDIR /app\nCOPY . .\n{PIP}"
 GOOD = f"{FROM}\nWORKDIR /app\nCOPY requirements.txt .\n{PIP}COPY . .\n"
@@ -30,8 +33,8 @@ GOOD = f"{FROM}\nWORKDIR /app\nCOPY requirements.txt .\n{PIP}COPY . .\n"
 SIZES = {
     "the base alone": f"{FROM}\nLABEL kind=base\n",
     "gcc stays": f"{FROM}\n{GCC}{COMPILE}",
-    "gcc removed by a later RUN": f"{FROM}\n{GCC}{COMPILE}RUN apt-get purge --yes --auto-remove gcc\n",
-    "two stages": f"{FROM} AS build\n{GCC}{COMPILE}{FROM}\nCOPY --from=build /src/libean.so /src/\n",
+    "gcc removed by a later RUN": f"{FROM}\n{GCC}{COMPILE}{PURGE}",
+    "two stages": f"{FROM} AS build\n{GCC}{COMPILE}{FROM}\n{TAKE}",
 }
 
 REQUIREMENTS = "celery[redis]~=5.6\nsqlalchemy~=2.0\n"
@@ -142,7 +145,8 @@ def rebuild(builder: Builder, folder: Path, show: Show) -> None:
     show.say("Two Dockerfiles with the same instructions. The slow one copies all, then installs:")
     show.raw(SLOW)
     show.say("The good one copies requirements.txt, installs, and copies the rest below.")
-    predicted = show.predict("one line of shop.py changes. Which steps does the slow one run again?")
+    question = "one line of shop.py changes. Which steps does the slow one run again?"
+    predicted = show.predict(question)
     with show.step("building both twice"):
         slow = build_twice(builder, folder / "slow", SLOW)
         good = build_twice(builder, folder / "good", GOOD)
@@ -169,7 +173,7 @@ def sizes(builder: Builder, folder: Path, files: Path, show: Show) -> None:
             found[name] = sum(builder.layers(builder.build(folder).image))
     stays, removed = found["gcc stays"], found["gcc removed by a later RUN"]
     change = (removed - stays) / 1e6
-    show.compare(predicted, f"not at all; with the layer that removes, it is {change:.1f} MB larger")
+    show.compare(predicted, f"not at all: one more layer makes it {change:.1f} MB larger")
     rows = table("image", "MB", "more than the base")
     for name, size in found.items():
         more = (size - found["the base alone"]) / 1e6
@@ -222,28 +226,18 @@ def your_image(stack: Stack, show: Show) -> None:
 
 def without_docker(folder: Path, show: Show) -> None:
     """Plan the layers of the learner's Dockerfile, and say what only a build can show."""
-    with temporary_folder() as temporary:
-        before, code, pins = (temporary / name for name in ("before", "code", "pins"))
-        for copy in (before, code, pins):
-            shutil.copytree(folder, copy)
-            (copy / ".env").write_text("PAYMENT_KEY=not-a-secret\n")
-        for path in (code / "shop.py", pins / "requirements.txt"):
-            path.write_text(path.read_text() + "# one more line\n")
-        first = Source(before, {"COMMIT": "1111111"})
-        plans = [
-            plan(first, Source(code, {"COMMIT": "1111111"})),
-            plan(first, Source(before, {"COMMIT": "2222222"})),
-            plan(first, Source(pins, {"COMMIT": "1111111"})),
-        ]
-        has_secret = ".env" in Context(before).entries
+    commit = {"COMMIT": "1111111"}
+    plans = [
+        what_if(folder, ["shop.py"], first=commit),
+        what_if(folder, first=commit, second={"COMMIT": "2222222"}),
+        what_if(folder, ["requirements.txt"], first=commit),
+    ]
     show.say()
     show.say("What BuildKit would reuse of your Dockerfile, instruction by instruction:")
     rows = table("instruction", "code changed", "new COMMIT", "new pin")
     for steps in zip(*plans, strict=True):
         if steps[0].makes_layer:
-            text = " ".join(steps[0].instruction.split())
-            text = text if len(text) <= 40 else text[:39] + "…"
-            rows.add_row(text, *(step.verdict for step in steps))
+            rows.add_row(short(steps[0]), *(step.verdict for step in steps))
     show.say()
     show.table(rows)
     show.say()
@@ -251,7 +245,7 @@ def without_docker(folder: Path, show: Show) -> None:
     for step in plans[0]:
         if step.makes_layer and step.verdict != "reused":
             show.raw(f"  line {step.line}: {step.reason}")
-    if has_secret:
+    if Context(folder).ignored_by(".env") is None:
         show.say("An `.env` in your folder would be in the image: nothing keeps it out of COPY.")
     show.say()
     show.say(
