@@ -11,6 +11,7 @@ from rich.table import Table
 
 from taskyard.builder import Build, Builder
 from taskyard.console import Show
+from taskyard.errors import TaskyardError
 from taskyard.layers import what_if
 from taskyard.layers.context import Context
 from taskyard.layers.what_if import short
@@ -226,13 +227,29 @@ def your_image(stack: Stack, show: Show) -> None:
 
 def without_docker(folder: Path, show: Show) -> None:
     """Plan the layers of the learner's Dockerfile, and say what only a build can show."""
+    show.say()
+    try:
+        show_plan(folder, show)
+    except TaskyardError as error:
+        for fault in error.faults:
+            show.raw(f"Dockerfile, line {fault.line}: {fault.what}\n  hint: {fault.hint}")
+    if Context(folder).ignored_by(".env") is None:
+        show.say("An `.env` in your folder is in the build context: `COPY . .` takes it along.")
+    show.say()
+    show.say(
+        "Only a build with Docker shows how long a step takes and how large its layer is, whether "
+        "the shop starts, as whom it runs, and how it ends."
+    )
+
+
+def show_plan(folder: Path, show: Show) -> None:
+    """Say what BuildKit would reuse after each of three changes, and why not the rest."""
     commit = {"COMMIT": "1111111"}
     plans = [
         what_if(folder, ["shop.py"], first=commit),
         what_if(folder, first=commit, second={"COMMIT": "2222222"}),
         what_if(folder, ["requirements.txt"], first=commit),
     ]
-    show.say()
     show.say("What BuildKit would reuse of your Dockerfile, instruction by instruction:")
     rows = table("instruction", "code changed", "new COMMIT", "new pin")
     for steps in zip(*plans, strict=True):
@@ -245,10 +262,3 @@ def without_docker(folder: Path, show: Show) -> None:
     for step in plans[0]:
         if step.makes_layer and step.verdict != "reused":
             show.raw(f"  line {step.line}: {step.reason}")
-    if Context(folder).ignored_by(".env") is None:
-        show.say("An `.env` in your folder would be in the image: nothing keeps it out of COPY.")
-    show.say()
-    show.say(
-        "Only a build with Docker shows how long a step takes and how large its layer is, whether "
-        "the shop starts, as whom it runs, and how it ends."
-    )

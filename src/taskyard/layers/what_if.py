@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from taskyard.layers.plan import Source, Step, plan
+from taskyard.layers.keys import Source
+from taskyard.layers.plan import Step, plan
 
 LINE = "# one more line\n"
 WIDTH = 38
