@@ -12,7 +12,7 @@ from taskyard.builder import Builder, BuildError, BuiltStep, read_log
 from taskyard.stack import Stack
 
 LOG = """
-#4 [build 1/3] FROM docker.io/library/python:3.13-slim
+#4 [build 1/3] FROM python:3.13-slim
 #4 CACHED
 
 #5 [internal] load build context

@@ -142,8 +142,8 @@ class Image:
         """
         Return the files of an OCI image layout: path to content.
 
-        `manifest.json` is Docker's own older index; `docker load` into the classic image store
-        asks for it.
+        `manifest.json` is Docker's own older index: without it, `docker load` into the classic
+        image store fails.
 
         Args:
             name: What the image is called, such as `shop:hand-made`.
