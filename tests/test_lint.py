@@ -53,7 +53,9 @@ def is_script(path: Path) -> bool:
 
 
 def is_dockerfile(path: Path) -> bool:
-    return path.name.split(".")[0] == "Dockerfile"
+    """Tell a Dockerfile; those of a starter or a wrong answer are wrong on purpose."""
+    on_purpose = ROOT / "labs" in path.parents and {"starter", "wrong"} & set(path.parts)
+    return path.name.split(".")[0] == "Dockerfile" and not on_purpose
 
 
 def chosen(is_wanted: Callable[[Path], bool]) -> list[object]:

@@ -16,7 +16,7 @@ import redis
 
 from taskyard.course import Course
 from taskyard.errors import TaskyardError
-from taskyard.workbench import Bench, open_lab
+from taskyard.workbench import Bench, open_files, open_lab
 
 COMPOSE = """\
 services:
@@ -109,6 +109,18 @@ def test_a_variant_that_is_not_there_leaves_no_folder(
     with pytest.raises(TaskyardError, match="no variant `solved`"):
         open_lab("first-task", "solved", course)
     assert list(temporary.iterdir()) == []
+
+
+def test_files_are_a_copy_that_goes_when_it_is_closed(course: Course) -> None:
+    """Nothing runs, and the next thing that is opened closes it too."""
+    first = open_files("first-task", "starter", course)
+    (first.folder / "tasks.py").write_text("VARIANT = 'mine'\n")
+    second = open_files("first-task", "starter", course)
+    assert not first.folder.exists()
+    assert "starter" in (second.folder / "tasks.py").read_text()
+    assert repr(second) == "<files of lab first-task, starter>"
+    second.close()
+    assert not second.folder.exists()
 
 
 def test_a_killed_kernel_leaves_no_server_and_no_file(course: Course, tmp_path: Path) -> None:

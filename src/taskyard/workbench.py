@@ -13,18 +13,21 @@ processes go with the kernel, also when it is killed.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from taskyard.compose import read
 from taskyard.course import Course, Lab
 from taskyard.display import set_up_display
-from taskyard.engine import embedded
-from taskyard.stack import Stack
+from taskyard.engine import Run, embedded
+from taskyard.engine.holder import Holder
+from taskyard.stack import COMPOSE_FILE, Stack, project_prefix, temporary_folder
 
-_open: Bench | None = None
+_open: Bench | Files | None = None
 
 
 class Bench:
@@ -76,6 +79,29 @@ class Bench:
         return f"<{self._name}>"
 
 
+class Files:
+    """
+    A temporary copy of a lab's files and nothing that runs: for a lab whose stack needs Docker.
+
+    Attributes:
+        folder: Where the copy is.
+    """
+
+    def __init__(self, lab: Lab, variant: str, folder: Path) -> None:
+        self.folder = folder
+        name = project_prefix(lab.slug) + secrets.token_hex(3)
+        run = Run(read(folder / COMPOSE_FILE), name, temporary_folder() / name, remove=[folder])
+        self._holder = Holder(run, "local")  # it starts nothing, and removes the copy
+        self._name = f"files of lab {lab.slug}, {variant}"
+
+    def close(self) -> None:
+        """Remove the copy."""
+        self._holder.close(keep=False)
+
+    def __repr__(self) -> str:
+        return f"<{self._name}>"
+
+
 def open_lab(lab: str | int, variant: str = "solution", course: Course | None = None) -> Bench:
     """
     Copy a lab's files to a temporary folder that this process can import from.
@@ -90,6 +116,26 @@ def open_lab(lab: str | int, variant: str = "solution", course: Course | None = 
     Raises:
         TaskyardError: There is no such lab or variant.
     """
+    bench = _copied(lab, variant, course, Bench)
+    assert isinstance(bench, Bench)
+    return bench
+
+
+def open_files(lab: str | int, variant: str = "solution", course: Course | None = None) -> Files:
+    """
+    Copy a lab's files to a temporary folder, and start nothing; see `open_lab`.
+
+    Raises:
+        TaskyardError: There is no such lab or variant.
+    """
+    files = _copied(lab, variant, course, Files)
+    assert isinstance(files, Files)
+    return files
+
+
+def _copied(
+    lab: str | int, variant: str, course: Course | None, kind: type[Bench] | type[Files]
+) -> Bench | Files:
     global _open
     if _open is not None:
         _open.close()
@@ -98,7 +144,7 @@ def open_lab(lab: str | int, variant: str = "solution", course: Course | None = 
     folder = Path(tempfile.mkdtemp(prefix=f"taskyard-{found.slug}-")).resolve()
     try:
         found.assemble(variant, into=folder)
-        _open = Bench(found, variant, folder)
+        _open = kind(found, variant, folder)
     except BaseException:
         shutil.rmtree(folder)  # nothing watches over it yet
         raise

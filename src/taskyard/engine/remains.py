@@ -76,7 +76,7 @@ def _is_marked(process: psutil.Process, marks: dict[str, str]) -> bool:
 
 def remove_docker_project(project: str) -> None:
     """
-    Remove the containers, networks and volumes that carry a Compose project's label.
+    Remove the containers, networks, volumes and images that carry a Compose project's label.
 
     It looks again until it finds nothing twice: the engine may still be making what the client
     asked for before it was killed.
@@ -89,6 +89,7 @@ def remove_docker_project(project: str) -> None:
                 (("ps", "-aq"), ("rm", "-fv")),
                 (("network", "ls", "-q"), ("network", "rm")),
                 (("volume", "ls", "-q"), ("volume", "rm", "-f")),
+                (("image", "ls", "-q"), ("image", "rm", "-f")),
             )
             if (ids := _docker(*listing, "--filter", f"label={PROJECT_LABEL}={project}").split())
         ]

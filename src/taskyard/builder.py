@@ -1,0 +1,202 @@
+"""Build images with Docker, say which steps were reused, run them, and remove them again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from taskyard.engine.remains import PROJECT_LABEL, PROJECT_MARK, remove_docker_project
+from taskyard.errors import TaskyardError
+
+BUILD_S = 1800.0
+COMMAND_S = 120.0
+
+_STEP = re.compile(r"^#(\d+) \[(?:(\S+) +)?(\d+)/\d+\] (.+)$")
+_END = re.compile(r"^#(\d+) (CACHED|DONE|ERROR)(?: ([\d.]+)s)?")
+
+
+@dataclass(frozen=True)
+class BuiltStep:
+    """
+    One step of a real build.
+
+    Attributes:
+        stage: As BuildKit names it; empty where there is one stage only.
+        number: The first number in `[2/5]`.
+        text: The instruction as BuildKit prints it.
+    """
+
+    stage: str
+    number: int
+    text: str
+    is_cached: bool
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build that succeeded; FROM is not among its steps."""
+
+    image: str
+    steps: tuple[BuiltStep, ...]
+    seconds: float
+
+    @property
+    def ran(self) -> tuple[BuiltStep, ...]:
+        return tuple(step for step in self.steps if not step.is_cached)
+
+
+class BuildError(TaskyardError):
+    """A build failed; `said` is BuildKit's own last line."""
+
+    def __init__(self, said: str, log: str, folder: Path) -> None:
+        self.said, self.log = said, log
+        super().__init__(f"the build failed: {said}", path=folder / "Dockerfile")
+
+
+class Builder:
+    """
+    Images and containers of one run; `close` removes all of them.
+
+    They carry the label of a Compose project, so that the supervisor of a stack with the same
+    name removes them too, whatever happens to this process.
+
+    Args:
+        project: `Stack.name`, or a name of its own.
+    """
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        self._count = 0
+
+    def build(
+        self,
+        folder: Path,
+        *,
+        arguments: Mapping[str, str] | None = None,
+        dockerfile: str = "Dockerfile",
+        target: str = "",
+        options: Sequence[str] = (),
+    ) -> Build:
+        """
+        Build the image of a folder.
+
+        Raises:
+            BuildError: The build failed.
+        """
+        self._count += 1
+        image = f"{self.project}:{self._count}"
+        given = [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
+        given += [f"--target={target}"] if target else []
+        begin = time.monotonic()
+        done = self._docker(
+            *("build", "--progress=plain", f"--tag={image}", f"--file={folder / dockerfile}"),
+            *(f"--label={PROJECT_LABEL}={self.project}", *given, *options, str(folder)),
+            timeout_s=BUILD_S,
+        )
+        seconds = time.monotonic() - begin
+        if done.returncode:
+            raise BuildError(_last_word(done.stderr), done.stderr, folder)
+        return Build(image, tuple(read_log(done.stderr)), seconds)
+
+    def start(self, image: str, *options: str) -> str:
+        """
+        Start a container and return its id.
+
+        Raises:
+            TaskyardError: Docker cannot start it; says what Docker says.
+        """
+        label = f"--label={PROJECT_LABEL}={self.project}"
+        return self.run("run", "--detach", label, *options, image).strip()
+
+    def run(self, *arguments: str, timeout_s: float = COMMAND_S) -> str:
+        """
+        Run a `docker` command and return what it prints.
+
+        Raises:
+            TaskyardError: It failed.
+        """
+        done = self._docker(*arguments, timeout_s=timeout_s)
+        if done.returncode:
+            said = (done.stderr.strip() or done.stdout.strip()).splitlines() or [""]
+            line = next((line for line in said if "Error response" in line), said[-1])
+            raise TaskyardError(f"`{shlex.join(['docker', *arguments[:1]])}` failed: {line}")
+        return done.stdout
+
+    def logs(self, container: str) -> str:
+        """Return what a container wrote, to stdout and to stderr."""
+        done = self._docker("logs", container, timeout_s=COMMAND_S)
+        return done.stdout + done.stderr
+
+    def layers(self, image: str) -> list[int]:
+        """Return the size of each layer in bytes, the lowest first; empty ones are left out."""
+        told = self.run("history", "--human=false", "--format={{.Size}}", image)
+        return [size for line in reversed(told.split()) if (size := int(float(line)))]
+
+    def label(self, image: str, name: str) -> str:
+        """Return a label of an image, empty where it has none."""
+        told = self.run("image", "inspect", "--format={{json .Config.Labels}}", image)
+        return str((json.loads(told) or {}).get(name, ""))
+
+    def close(self) -> None:
+        """Remove every image and container of this run; the build cache stays."""
+        remove_docker_project(self.project)
+
+    def __enter__(self) -> Builder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _docker(self, *arguments: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(
+                ["docker", *arguments],
+                env={**os.environ, PROJECT_MARK: self.project, "DOCKER_BUILDKIT": "1"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout_s,
+                check=False,
+                start_new_session=True,  # Ctrl-C must not cut a removal in half
+            )
+        except subprocess.TimeoutExpired as error:
+            what = f"`docker {arguments[0]}` did not end within {timeout_s:g} s"
+            raise TaskyardError(what) from error
+
+
+def read_log(log: str) -> Iterator[BuiltStep]:
+    """Read the steps from what `docker build --progress=plain` prints; FROM is left out."""
+    names: dict[str, re.Match[str]] = {}
+    ends: dict[str, re.Match[str]] = {}
+    for line in log.splitlines():
+        if step := _STEP.match(line):
+            names.setdefault(step[1], step)
+        elif end := _END.match(line):
+            ends[end[1]] = end
+    for number, step in names.items():
+        if number in ends and not step[4].startswith("FROM "):
+            end = ends[number]
+            cached, seconds = end[2] == "CACHED", float(end[3] or 0)
+            yield BuiltStep(step[2] or "", int(step[3]), step[4], cached, seconds)
+
+
+def _last_word(log: str) -> str:
+    """Return the line that says why a build failed."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or ["nothing was said"])[-1].removeprefix("ERROR: ")

@@ -1,0 +1,197 @@
+"""
+Make a container image without Docker: layers, a configuration, a manifest, and their digests.
+
+Source: OCI image specification, `image-layout.md`, `manifest.md`, `config.md`, `layer.md`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+WHITEOUT = ".wh."
+"""The layer format's word for "gone": an empty file with this before its name hides that file."""
+
+
+def digest(content: bytes) -> str:
+    """Return the name that content has everywhere in an image."""
+    return f"sha256:{sha256(content).hexdigest()}"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A tar file; `blob` is what is stored and counted."""
+
+    blob: bytes
+
+    @classmethod
+    def of(
+        cls,
+        files: Mapping[str, bytes],
+        *,
+        removed: Sequence[str] = (),
+        modes: Mapping[str, int] | None = None,
+        mtime_s: int = 0,
+    ) -> Layer:
+        """
+        Write files into a tar, always in the same way: sorted, owned by root, of one time.
+
+        Args:
+            files: Path to content, without a `/` at the front.
+            removed: Paths of layers below that are gone from here on.
+            modes: Permissions of those that are not 0644.
+            mtime_s: The time of every file, in seconds since 1970.
+        """
+        contents = dict(files)
+        for path in removed:
+            place, _, name = path.rpartition("/")
+            contents[f"{place}/{WHITEOUT}{name}".lstrip("/")] = b""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+            for parent in sorted({str(one) for path in contents for one in Path(path).parents}):
+                if parent != ".":
+                    folder = tarfile.TarInfo(parent)
+                    folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o755, mtime_s
+                    archive.addfile(folder)
+            for path, content in sorted(contents.items()):
+                file = tarfile.TarInfo(path)
+                file.size, file.mtime = len(content), mtime_s
+                file.mode = (modes or {}).get(path, 0o644)
+                archive.addfile(file, io.BytesIO(content))
+        return cls(buffer.getvalue())
+
+    @cached_property
+    def digest(self) -> str:
+        return digest(self.blob)
+
+    @cached_property
+    def files(self) -> Mapping[str, bytes]:
+        """What the tar holds, folders left out."""
+        with tarfile.open(fileobj=io.BytesIO(self.blob)) as archive:
+            members = [member for member in archive if member.isfile()]
+            return {one.name: _read(archive, one) for one in members}
+
+
+@dataclass(frozen=True)
+class Image:
+    """
+    Layers, the lowest first, and what a container of them runs.
+
+    Attributes:
+        settings: The `config` of the configuration: `Cmd`, `Env`, `WorkingDir`, `User`, `Labels`.
+    """
+
+    layers: tuple[Layer, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    architecture: str = "amd64"
+
+    @cached_property
+    def config(self) -> bytes:
+        """The configuration: settings, and the digests of all layers in order."""
+        return _json(
+            {
+                "architecture": self.architecture,
+                "os": "linux",
+                "config": dict(self.settings),
+                "rootfs": {"type": "layers", "diff_ids": [one.digest for one in self.layers]},
+            }
+        )
+
+    @cached_property
+    def manifest(self) -> bytes:
+        """The manifest: which blobs make the image."""
+        return _json(
+            {
+                "schemaVersion": 2,
+                "mediaType": MANIFEST,
+                "config": _described(CONFIG, self.config),
+                "layers": [_described(LAYER, one.blob) for one in self.layers],
+            }
+        )
+
+    @property
+    def digest(self) -> str:
+        """The digest of the manifest: the image's own."""
+        return digest(self.manifest)
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """What a container sees: each layer over those below it."""
+        seen: dict[str, bytes] = {}
+        for layer in self.layers:
+            for path, content in layer.files.items():
+                parent, _, name = path.rpartition("/")
+                if name.startswith(WHITEOUT):
+                    gone = f"{parent}/{name.removeprefix(WHITEOUT)}".lstrip("/")
+                    seen = {p: c for p, c in seen.items() if p != gone and f"{gone}/" not in p}
+                else:
+                    seen[path] = content
+        return dict(sorted(seen.items()))
+
+    def parts(self, name: str) -> dict[str, bytes]:
+        """
+        Return the files of an OCI image layout: path to content.
+
+        `manifest.json` is Docker's own older index: without it, `docker load` into the classic
+        image store fails.
+
+        Args:
+            name: What the image is called, such as `shop:hand-made`.
+        """
+        blobs = (*(layer.blob for layer in self.layers), self.config, self.manifest)
+        named = {**_described(MANIFEST, self.manifest)}
+        named["annotations"] = {
+            "io.containerd.image.name": name,
+            "org.opencontainers.image.ref.name": name.partition(":")[2] or "latest",
+        }
+        old = {
+            "Config": _place(self.config),
+            "RepoTags": [name],
+            "Layers": [_place(layer.blob) for layer in self.layers],
+        }
+        return {
+            "oci-layout": _json({"imageLayoutVersion": "1.0.0"}),
+            "index.json": _json({"schemaVersion": 2, "manifests": [named]}),
+            "manifest.json": _json([old]),
+            **{_place(blob): blob for blob in blobs},
+        }
+
+    def save(self, folder: Path, name: str) -> Path:
+        """Write the layout as a folder; return it."""
+        for path, content in self.parts(name).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        return folder
+
+    def archive(self, path: Path, name: str) -> Path:
+        """Write the layout as one tar file, as `docker load --input` takes it; return its path."""
+        path.write_bytes(Layer.of(self.parts(name)).blob)
+        return path
+
+
+def _described(media_type: str, content: bytes) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": digest(content), "size": len(content)}
+
+
+def _place(content: bytes) -> str:
+    return "blobs/" + digest(content).replace(":", "/")
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content, indent=1, sort_keys=True).encode()
+
+
+def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(member)
+    assert file is not None
+    return file.read()

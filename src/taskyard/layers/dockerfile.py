@@ -1,0 +1,247 @@
+"""Read a Dockerfile: stages, their instructions, and where each of them stands."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from taskyard.errors import Fault, TaskyardError
+
+MAKE_LAYERS = ("RUN", "COPY", "ADD", "WORKDIR")
+CONFIGURE = (
+    *("ARG", "CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER"),
+    *("SHELL", "STOPSIGNAL", "USER", "VOLUME"),
+)
+KEYWORDS = ("FROM", *MAKE_LAYERS, *CONFIGURE)
+
+_DIRECTIVE = re.compile(r"#\s*(\w+)\s*=\s*(\S+)\s*$")
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?:(:?[-+?])([^}]*))?\})")
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """
+    One instruction.
+
+    Attributes:
+        line: Where it begins, from 1.
+        keyword: In capitals.
+        flags: Such as `--from=build`, in order.
+        rest: All behind the keyword and the flags, its lines joined as Docker joins them.
+    """
+
+    line: int
+    keyword: str
+    flags: tuple[str, ...]
+    rest: str
+
+    @property
+    def text(self) -> str:
+        return " ".join((self.keyword, *self.flags, self.rest))
+
+    def flag(self, name: str) -> str | None:
+        """Return the value of a flag; the empty text where it stands without one."""
+        for flag in self.flags:
+            key, _, value = flag.removeprefix("--").partition("=")
+            if key == name:
+                return value
+        return None
+
+    def mounts(self) -> Iterator[dict[str, str]]:
+        """Yield the keys of each `--mount`."""
+        for flag in self.flags:
+            if flag.startswith("--mount="):
+                pairs = (part.partition("=") for part in flag[len("--mount=") :].split(","))
+                yield {"type": "bind", **{key: value for key, _, value in pairs}}
+
+    def as_list(self) -> list[str] | None:
+        """Return the list of a `["…"]` form, or None where it is text."""
+        try:
+            found = json.loads(self.rest) if self.rest.startswith("[") else None
+        except json.JSONDecodeError:
+            return None
+        return found if isinstance(found, list) and all(isinstance(x, str) for x in found) else None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """
+    What stands below one FROM.
+
+    Attributes:
+        name: What AS gives it, in small letters, or nothing.
+        base: As written; it may hold variables.
+    """
+
+    index: int
+    name: str
+    base: str
+    start: Instruction
+    instructions: tuple[Instruction, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dockerfile:
+    """A Dockerfile; `arguments` are the ARGs above the first FROM."""
+
+    path: Path
+    arguments: tuple[Instruction, ...] = ()
+    stages: tuple[Stage, ...] = field(default=())
+
+    def stage(self, name: str) -> Stage | None:
+        """Find a stage by its name or its number; None where there is none of that name."""
+        for stage in self.stages:
+            if name.lower() == stage.name or name == str(stage.index):
+                return stage
+        return None
+
+
+def read(path: Path) -> Dockerfile:
+    """
+    Read a Dockerfile.
+
+    Raises:
+        TaskyardError: It is not there, or holds what cannot be planned; says all of it at once.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise TaskyardError(f"there is no `{path.name}`", path=path) from None
+    return parse(text, path)
+
+
+def parse(text: str, path: Path = Path("Dockerfile")) -> Dockerfile:
+    """Read the text of a Dockerfile; see `read`."""
+    faults: list[Fault] = []
+
+    def fault(line: int, what: str, hint: str) -> None:
+        faults.append(Fault(what, path, line, hint))
+
+    instructions = [_instruction(line, content, fault) for line, content in _lines(text, fault)]
+    arguments: list[Instruction] = []
+    stages: list[Stage] = []
+    inside: list[Instruction] = []
+    for one in (one for one in instructions if one is not None):
+        if one.keyword == "FROM":
+            inside = []
+            stages.append(_stage(len(stages), one, fault))
+        elif stages:
+            inside.append(one)
+            last = stages[-1]
+            stages[-1] = Stage(last.index, last.name, last.base, last.start, tuple(inside))
+        elif one.keyword == "ARG":
+            arguments.append(one)
+        else:
+            fault(one.line, f"`{one.keyword}` stands above the first FROM", "begin with FROM")
+    if not stages and not faults:
+        fault(1, "a Dockerfile needs a FROM", "begin with FROM, such as `FROM python:3.13-slim`")
+    if faults:
+        raise TaskyardError.of(faults)
+    return Dockerfile(path, tuple(arguments), tuple(stages))
+
+
+Complain = Callable[[int, str, str], None]
+
+
+def _lines(text: str, fault: Complain) -> Iterator[tuple[int, str]]:
+    """Yield instructions with their first line; comments are gone, continued lines joined."""
+    joined, start = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("#"):
+            directive = _DIRECTIVE.match(line)
+            if directive and directive[1].lower() == "escape" and directive[2] != "\\":
+                fault(number, "another escape character than `\\` cannot be planned", "remove it")
+            continue
+        if not line.strip():
+            continue
+        if not joined:
+            start, line = number, line.lstrip()
+        content = line.rstrip()
+        joined += content.removesuffix("\\")
+        if not content.endswith("\\"):
+            yield start, joined
+            joined = ""
+    if joined.strip():
+        yield start, joined
+
+
+def _instruction(line: int, content: str, fault: Complain) -> Instruction | None:
+    word, _, rest = content.partition(" ")
+    keyword = word.upper()
+    if keyword not in KEYWORDS:
+        close = get_close_matches(keyword, KEYWORDS, n=1)
+        hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(KEYWORDS)}"
+        what = f"`{word}` is no instruction that can be planned"
+        fault(line, what, hint)
+        return None
+    flags: list[str] = []
+    rest = rest.strip()
+    while match := re.match(r"--[a-z]\S*", rest):
+        flags.append(match[0])
+        rest = rest[match.end() :].lstrip()
+    if keyword in MAKE_LAYERS and re.search(r"(?:^|\s)\d*<<-?[\"']?[A-Za-z_]", rest):
+        what = "a here-document cannot be planned"
+        fault(line, what, "write the lines into a file and copy it, or join them with `&&`")
+        return None
+    if not rest:
+        fault(line, f"`{keyword}` has nothing behind it", f"see `{keyword}` in Docker's reference")
+        return None
+    return Instruction(line, keyword, tuple(flags), rest)
+
+
+def _stage(index: int, start: Instruction, fault: Complain) -> Stage:
+    words = start.rest.split()
+    if len(words) == 3 and words[1].upper() == "AS":
+        return Stage(index, words[2].lower(), words[0], start)
+    if len(words) != 1:
+        fault(start.line, f"`FROM {start.rest}` is not `FROM image AS name`", "write it so")
+    return Stage(index, "", words[0], start)
+
+
+def words(text: str, variables: Mapping[str, str]) -> list[str]:
+    """Split as Docker does: quotes keep together, and variables are filled in."""
+    found: list[str] = []
+    word, inside, place = "", False, 0
+    quote = ""
+    while place < len(text):
+        character = text[place]
+        variable = _VARIABLE.match(text, place) if quote != "'" else None
+        if variable:
+            word, inside, place = word + _value(variable, variables), True, variable.end()
+            continue
+        if character == "\\" and quote != "'" and place + 1 < len(text):
+            word, inside, place = word + text[place + 1], True, place + 1
+        elif quote:
+            quote = "" if character == quote else quote
+            word += character if quote else ""
+        elif character in "\"'":
+            quote, inside = character, True
+        elif not character.isspace():
+            word, inside = word + character, True
+        elif inside:
+            found.append(word)
+            word, inside = "", False
+        place += 1
+    return [*found, word] if inside else found
+
+
+def _value(match: re.Match[str], variables: Mapping[str, str]) -> str:
+    name, how, other = match[1] or match[2], match[3] or "", match[4] or ""
+    value = variables.get(name)
+    is_there = bool(value) if how.startswith(":") else value is not None
+    if how.endswith("+"):
+        return other if is_there else ""
+    return value if is_there and value is not None else other if how.endswith("-") else ""
+
+
+def pairs(instruction: Instruction, variables: Mapping[str, str]) -> dict[str, str | None]:
+    """Return what an ENV or ARG sets; None for an ARG without a default."""
+    if instruction.keyword == "ENV" and "=" not in instruction.rest.split()[0]:
+        name, _, value = instruction.rest.partition(" ")
+        return {name: " ".join(words(value, variables))}
+    split = (word.partition("=") for word in words(instruction.rest, variables))
+    return {name: value if equals else None for name, equals, value in split}
