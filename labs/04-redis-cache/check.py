@@ -19,11 +19,13 @@ PUBLISH = {"shop": PORT, "model": MODEL_PORT}
 SHOPS = (1, 2)
 CALLERS = 50
 WORK_S = 1.0
+SHORT_S = 0.3
 QUICK_S = 0.02
 DEADLINE_S = 30.0
 STEP_S = 0.02
 TTL_S = 600
 SPREAD_S = 15
+TRIES = 2
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def test_falsy_answers(stack: Stack) -> None:
 
 
 def test_spelling(stack: Stack) -> None:
-    """One question has one key however it is spelled, and another question another one."""
+    """One question has one key, however it is spelled."""
     prompt = "one question"
     spelled: list[tuple[tuple[object, ...], dict[str, object]]] = [
         ((prompt,), {"model": "small", "temperature": 0.5}),
@@ -168,7 +170,7 @@ def test_spelling(stack: Stack) -> None:
 
 
 def test_dates_and_sets(stack: Stack) -> None:
-    """A date and a set may be arguments, and equal ones are one question in both shops."""
+    """Equal dates and equal sets are one question in both shops."""
     prompt = "offers of 27 November for blue, green, large, red, small, soft"
     tags = ["red", "blue", "green", "small", "large", "soft"]
     for shop in SHOPS:
@@ -197,7 +199,7 @@ def test_names(stack: Stack) -> None:
 
 
 def test_errors(stack: Stack) -> None:
-    """An error goes to whoever asked, and the next one who asks gets an answer at once."""
+    """An error is not remembered: the next customer gets an answer at once."""
     prompt = "a question in a bad moment"
     plan(stack, prompt, {"status": 503}, {"answer": "in a good one"})
     first, second = (call(stack, "/answer", prompt, shop=shop) for shop in SHOPS)
@@ -220,7 +222,7 @@ def test_errors(stack: Stack) -> None:
 
 
 def test_every_key_expires(stack: Stack) -> None:
-    """Every key in Redis goes within its time, and answers of one moment do not go at one moment."""
+    """Every key goes within its time, and not all at one moment."""
     store = store_of(stack)
     before = set(store.scan_iter())
     said = crowd(stack, [f"question {number}" for number in range(20)])
@@ -254,7 +256,7 @@ def test_every_key_expires(stack: Stack) -> None:
 
 
 def test_forget(stack: Stack) -> None:
-    """A function's answers can be forgotten, no others, and nobody lists the keys of Redis."""
+    """A function forgets its answers without KEYS, and nothing else goes with them."""
     store = store_of(stack)
     store.set("basket:7", "a lamp", ex=TTL_S)
     for path in ("/describe", "/reviews"):
@@ -315,33 +317,41 @@ def test_one_call_for_a_crowd(stack: Stack) -> None:
 
 
 def test_nobody_queues(stack: Stack) -> None:
-    """None of them waits twice as long as one call takes, and other questions do not wait at all."""
+    """None of them waits twice as long as that call, and nobody else waits."""
+    usually(stack, SHORT_S)
     alone = call(stack, "/answer", "what nobody else asks").seconds
-    for did, prompts, look_at in (
+    known = ["what nobody else asks"] * CALLERS
+    for did, one, look_at in (
         (
             f"had {CALLERS} customers ask the same at one moment",
-            ["what everybody asks today"] * CALLERS,
+            "everybody's question",
             "cache.py: does each of them wait for a lock, or for the value?",
         ),
         (
-            "had six customers ask six questions at one moment",
-            [f"what only customer {number} asks" for number in range(6)],
+            f"had {CALLERS} customers ask ten questions at one moment",
+            "question {}",
             "cache.py: what exactly does a lock lock?",
         ),
     ):
-        slowest = max(one.seconds for one in crowd(stack, prompts))
+        # On a busy machine a crowd takes its time whatever it asks: so see how long, and try again
+        for number in range(TRIES):
+            prompts = [f"{one.format(n % 10)}, try {number}" for n in range(CALLERS)]
+            crowded = max(said.seconds for said in crowd(stack, known))
+            slowest = max(said.seconds for said in crowd(stack, prompts)) - crowded
+            if slowest < 2 * alone:
+                break
         require(
             slowest < 2 * alone,
             did=did,
-            saw=f"the last one had an answer after {slowest:.1f} s, "
-            f"{slowest / alone:.1f} times what one call takes",
+            saw=f"the last one waited {slowest:.1f} s for the call of another one, "
+            f"{slowest / alone:.1f} times as long as it takes",
             expected="less than twice",
             look_at=look_at,
         )
 
 
 def test_killed_shop(stack: Stack) -> None:
-    """A shop that is killed at work holds back the other one for LOCK_S seconds at most."""
+    """A killed shop holds back the other one for LOCK_S seconds at most."""
     prompt = "asked of a shop that is killed"
     plan(stack, prompt, {"seconds": DEADLINE_S}, {"seconds": QUICK_S})
     limit_s = lock_s(stack) + WORK_S
@@ -366,7 +376,7 @@ def test_killed_shop(stack: Stack) -> None:
 
 
 def test_late_shop(stack: Stack) -> None:
-    """A shop whose lock has expired does not free the lock that another one has taken."""
+    """A shop that is late does not free a lock that another one has taken."""
     until(lambda: listens(stack), "the killed shop to listen again")
     prompt = "asked of a shop that is late"
     late_s = lock_s(stack) + 0.6

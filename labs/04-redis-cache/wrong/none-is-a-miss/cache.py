@@ -66,7 +66,7 @@ def cached(ttl_s=3600):
                 if lock.acquire(blocking=False):
                     try:
                         # Who held the lock before may have stored it since we looked
-                        return json.loads(store.get(key) or fill(key, args, kwargs))
+                        return json.loads(fill(key, args, kwargs))
                     finally:
                         with suppress(redis.exceptions.LockNotOwnedError):
                             lock.release()

@@ -13,7 +13,6 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 import redis
-
 from language import ModelError
 
 store = redis.Redis.from_url(os.environ["CACHE_URL"], decode_responses=True)
