@@ -63,7 +63,7 @@ def cached(ttl_s=3600):
             while (data := store.get(key)) is None:
                 if store.set(f"{key}:lock", 1, nx=True, px=int(1000 * LOCK_S)):
                     try:
-                        # Who held the lock before may have stored it since we looked
+                        # Who held the lock before may have stored it by now
                         data = store.get(key) or fill(key, args, kwargs)
                         break
                     finally:

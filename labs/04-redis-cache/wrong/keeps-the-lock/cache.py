@@ -64,7 +64,7 @@ def cached(ttl_s=3600):
             lock = store.lock(f"{key}:lock", timeout=LOCK_S)
             while (data := store.get(key)) is None:
                 if lock.acquire(blocking=False):
-                    # Who held the lock before may have stored it since we looked
+                    # Who held the lock before may have stored it by now
                     data = store.get(key) or fill(key, args, kwargs)
                     with suppress(redis.exceptions.LockNotOwnedError):
                         lock.release()

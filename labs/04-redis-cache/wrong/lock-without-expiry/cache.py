@@ -65,7 +65,7 @@ def cached(ttl_s=3600):
             while (data := store.get(key)) is None:
                 if lock.acquire(blocking=False):
                     try:
-                        # Who held the lock before may have stored it since we looked
+                        # Who held the lock before may have stored it by now
                         data = store.get(key) or fill(key, args, kwargs)
                         break
                     finally:

@@ -65,7 +65,7 @@ def cached(ttl_s=3600):
             while (result := json.loads(store.get(key) or "null")) is None:
                 if lock.acquire(blocking=False):
                     try:
-                        # Who held the lock before may have stored it since we looked
+                        # Who held the lock before may have stored it by now
                         return json.loads(fill(key, args, kwargs))
                     finally:
                         with suppress(redis.exceptions.LockNotOwnedError):

@@ -60,7 +60,7 @@ def cached(ttl_s=3600):
             key = key_of(args, kwargs)
             if (data := store.get(key)) is None:
                 with store.lock(f"{key}:lock", timeout=LOCK_S):
-                    # Who held the lock before may have stored it since we looked
+                    # Who held the lock before may have stored it by now
                     data = store.get(key) or fill(key, args, kwargs)
             return json.loads(data)
 
