@@ -318,37 +318,39 @@ def test_one_call_for_a_crowd(stack: Stack) -> None:
 
 
 def test_nobody_queues(stack: Stack) -> None:
-    """None of a hundred waits twice as long as one call takes, and nobody else waits."""
+    """A hundred customers do not queue: none waits twice as long as one call takes."""
     usually(stack, SHORT_S)
+    store = store_of(stack)
     alone = call(stack, "/answer", "what nobody else asks").seconds
     known = ["what nobody else asks"] * CROWD
-    for did, one, look_at in (
-        (
-            f"had {CROWD} customers ask the same at one moment",
-            "everybody's question",
-            "cache.py: does each of them wait for a lock, or for the value?",
-        ),
-        (
-            f"had {CROWD} customers ask ten questions at one moment",
-            "question {}",
-            "cache.py: what exactly does a lock lock?",
-        ),
-    ):
-        # On a busy machine a crowd takes its time whatever it asks: so see how long, and try again
-        for number in range(TRIES):
-            prompts = [f"{one.format(n % 10)}, try {number}" for n in range(CROWD)]
-            crowded = max(said.seconds for said in crowd(stack, known))
-            slowest = max(said.seconds for said in crowd(stack, prompts)) - crowded
-            if slowest < 2 * alone:
-                break
-        require(
-            slowest < 2 * alone,
-            did=did,
-            saw=f"the last one waited {slowest:.1f} s for the call of another one, "
-            f"{slowest / alone:.1f} times as long as it takes",
-            expected="less than twice",
-            look_at=look_at,
-        )
+    # What a crowd takes whatever it asks; on a busy machine that differs, so try again below
+    crowded = min(longest(crowd(stack, known)) for _ in range(TRIES))
+    for number in range(TRIES):
+        before = changes(store)
+        slowest = longest(crowd(stack, [f"everybody's question {number}"] * CROWD)) - crowded
+        changed = changes(store) - before
+        if slowest < 2 * alone:
+            break
+    # Whether a queue is a slow one is a matter of luck; that each of them took the lock is not
+    queued = changed >= CROWD
+    require(
+        slowest < 2 * alone and not queued,
+        did=f"had {CROWD} customers ask the same at one moment",
+        saw=f"the last one waited {slowest:.1f} s for the call of another one, "
+        f"{slowest / alone:.1f} times as long as it takes"
+        + (f"; Redis was changed {changed} times: each of them took a lock" if queued else ""),
+        expected="less than twice, and no queue",
+        look_at="cache.py: does each of them wait for a lock, or for the value?",
+    )
+
+
+def longest(said: Sequence[Said]) -> float:
+    return max(one.seconds for one in said)
+
+
+def changes(store: redis.Redis) -> int:
+    """Count the changes that Redis made to its data; a lock that was not to be had is none."""
+    return int(store.info("persistence")["rdb_changes_since_last_save"])
 
 
 def test_killed_shop(stack: Stack) -> None:
