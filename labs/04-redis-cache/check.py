@@ -18,9 +18,7 @@ PORT, MODEL_PORT = 8000, 9000
 PUBLISH = {"shop": PORT, "model": MODEL_PORT}
 SHOPS = (1, 2)
 CALLERS = 50
-CROWD = 100
 WORK_S = 1.0
-SHORT_S = 0.2
 QUICK_S = 0.02
 DEADLINE_S = 30.0
 STEP_S = 0.02
@@ -318,24 +316,23 @@ def test_one_call_for_a_crowd(stack: Stack) -> None:
 
 
 def test_nobody_queues(stack: Stack) -> None:
-    """A hundred customers do not queue: none waits twice as long as one call takes."""
-    usually(stack, SHORT_S)
+    """They do not queue: none of them waits twice as long as that call takes."""
     store = store_of(stack)
     alone = call(stack, "/answer", "what nobody else asks").seconds
-    known = ["what nobody else asks"] * CROWD
+    known = ["what nobody else asks"] * CALLERS
     # What a crowd takes whatever it asks; on a busy machine that differs, so try again below
     crowded = min(longest(crowd(stack, known)) for _ in range(TRIES))
     for number in range(TRIES):
         before = changes(store)
-        slowest = longest(crowd(stack, [f"everybody's question {number}"] * CROWD)) - crowded
+        slowest = longest(crowd(stack, [f"everybody's question {number}"] * CALLERS)) - crowded
         changed = changes(store) - before
         if slowest < 2 * alone:
             break
     # Whether a queue is a slow one is a matter of luck; that each of them took the lock is not
-    queued = changed >= CROWD
+    queued = changed >= CALLERS
     require(
         slowest < 2 * alone and not queued,
-        did=f"had {CROWD} customers ask the same at one moment",
+        did=f"had {CALLERS} customers ask the same at one moment",
         saw=f"the last one waited {slowest:.1f} s for the call of another one, "
         f"{slowest / alone:.1f} times as long as it takes"
         + (f"; Redis was changed {changed} times: each of them took a lock" if queued else ""),
@@ -357,7 +354,7 @@ def test_killed_shop(stack: Stack) -> None:
     """A killed shop holds back the other one for LOCK_S seconds at most."""
     prompt = "asked of a shop that is killed"
     plan(stack, prompt, {"seconds": DEADLINE_S}, {"seconds": QUICK_S})
-    limit_s = lock_s(stack) + WORK_S
+    limit_s = lock_s(stack) + 2 * WORK_S
     with ThreadPoolExecutor(1) as pool:
         pool.submit(call, stack, "/answer", prompt, shop=1)
         until(lambda: calls(stack, prompt), "the model to be called")
