@@ -199,21 +199,26 @@ def test_names(stack: Stack) -> None:
 
 def test_errors(stack: Stack) -> None:
     """An error is not remembered: the next customer gets an answer at once."""
-    prompt = "a question in a bad moment"
-    plan(stack, prompt, {"status": 503}, {"answer": "in a good one"})
-    first, second = (call(stack, "/answer", prompt, shop=shop) for shop in SHOPS)
-    count = calls(stack, prompt)
-    require(
-        (first.status, second.answer) == (502, "in a good one"),
-        did="had the model fail once, and asked again when it worked",
-        saw=f"status {first.status}, then {second.status}, and {count} calls of the model: "
-        "a failure was remembered",
-        expected="an error, then an answer",
-        look_at="cache.py: what do you do with an exception?",
-    )
-    require(
-        second.seconds < lock_s(stack) / 2,
-        did="had the model fail once, and asked again when it worked",
+    did = "had the model fail once, and asked again when it worked"
+    for number in range(TRIES):
+        prompt = f"a question in bad moment {number}"
+        plan(stack, prompt, {"status": 503}, {"answer": "in a good one"})
+        began = time.monotonic()
+        first, second = (call(stack, "/answer", prompt, shop=shop) for shop in SHOPS)
+        seconds = time.monotonic() - began
+        require(
+            (first.status, second.answer) == (502, "in a good one"),
+            did=did,
+            saw=f"status {first.status}, then {second.status}, and {calls(stack, prompt)} calls of "
+            "the model: a failure was remembered",
+            expected="an error, then an answer",
+            look_at="cache.py: what do you do with an exception?",
+        )
+        # A lock that was kept keeps everybody from an answer until it expires, each time
+        if seconds < lock_s(stack):
+            return
+    raise Unmet(
+        did=did,
         saw=f"an answer after {second.seconds:.1f} s: nobody worked, and a lock was held",
         expected="an answer at once",
         look_at="cache.py: who frees the lock when the work fails?",
@@ -354,7 +359,7 @@ def test_killed_shop(stack: Stack) -> None:
     """A killed shop holds back the other one for LOCK_S seconds at most."""
     prompt = "asked of a shop that is killed"
     plan(stack, prompt, {"seconds": DEADLINE_S}, {"seconds": QUICK_S})
-    limit_s = lock_s(stack) + 2 * WORK_S
+    limit_s = 2 * lock_s(stack)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(call, stack, "/answer", prompt, shop=1)
         until(lambda: calls(stack, prompt), "the model to be called")
@@ -380,7 +385,7 @@ def test_late_shop(stack: Stack) -> None:
     until(lambda: listens(stack), "the killed shop to listen again")
     prompt = "asked of a shop that is late"
     late_s = lock_s(stack) + 0.6
-    plan(stack, prompt, {"seconds": late_s, "status": 503}, {"seconds": 2 * WORK_S})
+    plan(stack, prompt, {"seconds": late_s, "status": 503}, {"seconds": 1.5 * WORK_S})
     with ThreadPoolExecutor(2) as pool:
         late = pool.submit(call, stack, "/answer", prompt, shop=1)
         until(lambda: calls(stack, prompt), "the model to be called")
