@@ -105,7 +105,7 @@ class Check:
         with stack:
             yield stack
 
-    @pytest.fixture
+    @pytest.fixture(scope="module")
     def folder(self) -> Path:
         """The learner's files; a check reads them and changes nothing."""
         return self._folder

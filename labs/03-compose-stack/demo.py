@@ -1,0 +1,3 @@
+"""Lab 03."""
+NEEDS_DOCKER = "Postgres runs in a container."
+def demo(stack, show): ...
