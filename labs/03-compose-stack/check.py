@@ -315,7 +315,9 @@ def test_two_of_the_api(stack: Stack) -> None:
     try:
         stack.scale("api", 2)
     except ServiceError as error:
-        raise Unmet(did, str(error), expected, "compose.yaml, api: what can only one have?") from None
+        raise Unmet(
+            did, str(error), expected, "compose.yaml, api: what can only one have?"
+        ) from None
     count = sum(replica.service == "api" for replica in stack.ps())
     require(
         count == 2,

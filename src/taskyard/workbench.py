@@ -16,13 +16,14 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from taskyard.course import Course, Lab
 from taskyard.display import set_up_display
 from taskyard.engine import embedded
-from taskyard.stack import Stack
+from taskyard.stack import COMPOSE_FILE, Stack
 
 _open: Bench | None = None
 
@@ -90,15 +91,38 @@ def open_lab(lab: str | int, variant: str = "solution", course: Course | None = 
     Raises:
         TaskyardError: There is no such lab or variant.
     """
+    found = (course or Course.discover()).lab(lab)
+    return _open_copy(found, variant, lambda into: found.assemble(variant, into))
+
+
+def open_stack(lab: str | int, folder: str, compose: str = COMPOSE_FILE) -> Bench:
+    """
+    Copy another folder of a lab, one that its demo uses, as `open_lab` copies a variant.
+
+    Args:
+        compose: Which file of it is its `compose.yaml`.
+    """
+    found = Course.discover().lab(lab)
+    return _open_copy(found, folder, lambda into: copy_stack(found.folder / folder, into, compose))
+
+
+def copy_stack(folder: Path, into: Path, compose: str = COMPOSE_FILE) -> Path:
+    """Copy a folder for a stack, readable by any user of a container; one file is its Compose file."""
+    shutil.copytree(folder, into, dirs_exist_ok=True)
+    shutil.copyfile(folder / compose, into / COMPOSE_FILE)
+    into.chmod(0o755)
+    return into
+
+
+def _open_copy(lab: Lab, name: str, copy: Callable[[Path], object]) -> Bench:
     global _open
     if _open is not None:
         _open.close()
         _open = None
-    found = (course or Course.discover()).lab(lab)
-    folder = Path(tempfile.mkdtemp(prefix=f"taskyard-{found.slug}-")).resolve()
+    folder = Path(tempfile.mkdtemp(prefix=f"taskyard-{lab.slug}-")).resolve()
     try:
-        found.assemble(variant, into=folder)
-        _open = Bench(found, variant, folder)
+        copy(folder)
+        _open = Bench(lab, name, folder)
     except BaseException:
         shutil.rmtree(folder)  # nothing watches over it yet
         raise
