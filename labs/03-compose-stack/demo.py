@@ -4,7 +4,7 @@ import json
 import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.table import Table
@@ -99,10 +99,8 @@ def race(choice: Choice, show: Show) -> None:
     with show.step("three starts"):
         for compose, words in WAYS.items():
             with stub(choice, compose) as stack:
-                try:
+                with suppress(ServiceError):  # its log says why
                     stack.up()
-                except ServiceError:
-                    pass  # its log says why
                 seen[words] = stack.logs("api").strip()
     show.compare(predicted, "only if the health check asks what a client asks")
     show.table(table_of(("the API waits for", "what it said"), seen))
@@ -155,9 +153,12 @@ def what_a_change_takes(show: Show) -> None:
     """Change a running project in ten ways, and measure what makes each change count."""
     show.say()
     predicted = show.predict("you add a line to an `env_file`. Do you have to rebuild the image?")
-    with tempfile.TemporaryDirectory() as folder:
-        with show.step(f"{len(CHANGES)} changes"), Measurement(Path(folder)) as measurement:
-            seen = {change.what: measurement.of(change) for change in CHANGES}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        show.step(f"{len(CHANGES)} changes"),
+        Measurement(Path(folder)) as measurement,
+    ):
+        seen = {change.what: measurement.of(change) for change in CHANGES}
     show.compare(predicted, f"no: {seen['a line of the env_file']}")
     show.table(table_of(("I changed", "so the container needs"), seen))
     show.say("`docker compose up` recreates by itself what it must. A rebuild is `up --build`.")

@@ -1,4 +1,4 @@
-"""I changed X: rebuild, recreate, restart or nothing? Foretold from the files, measured on Docker."""
+"""I changed X: rebuild, recreate, restart or nothing? Foretold from files, measured on Docker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw a Compose project: who waits for whom, what is published, and which data outlives a container."""
+"""Draw a Compose project: who waits for whom, what is published, where data stays."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def open_stack(lab: str | int, folder: str, compose: str = COMPOSE_FILE) -> Benc
 
 
 def copy_stack(folder: Path, into: Path, compose: str = COMPOSE_FILE) -> Path:
-    """Copy a folder for a stack, readable by any user of a container; one file is its Compose file."""
+    """Copy a folder for a stack, readable by a container's user; `compose` is its Compose file."""
     shutil.copytree(folder, into, dirs_exist_ok=True)
     shutil.copyfile(folder / compose, into / COMPOSE_FILE)
     into.chmod(0o755)

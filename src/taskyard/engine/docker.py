@@ -103,16 +103,16 @@ class DockerEngine:
             )
 
     def _build_own(self) -> None:
-        """Build what the file has a `build` for; it takes longer than a start, and has time for it."""
+        """Build what the file has a `build` for; that may take longer than a start."""
         services = self._run.project.services
         names = [name for name in self._wanted if services[name].build]
         done = self._compose("build", "--quiet", *names, timeout_s=BUILD_S) if names else None
         if done and done.returncode:
-            lines = [services[name].lines["build"] for name in names]
+            shown = ", ".join(f"`{name}`" for name in names)
             raise TaskyardError(
-                f"building {', '.join(f'`{name}`' for name in names)} failed:\n{_last(done.stderr)}",
+                f"building {shown} failed:\n{_last(done.stderr)}",
                 path=self._run.project.path,
-                line=lines[0],
+                line=services[names[0]].lines["build"],
             )
 
     def _compose(
