@@ -15,16 +15,17 @@ services:
   api:
     build: .
 """
-DOCKERFILE = f"FROM python:3.13-slim\nENV {NAME}=Dockerfile\n"
 
 INTERPOLATED = f"${{{NAME}:-default}}"
 LITERAL = "environment"
+IMAGE = "Dockerfile"
+DOCKERFILE = f"FROM python:3.13-slim\nENV {NAME}={IMAGE}\n"
 
 
 @dataclass(frozen=True)
 class Case:
     """
-    One way to set the variable; each place sets it to its own name.
+    One way to set the variable; each place sets it to its own name, and so does the Dockerfile.
 
     Attributes:
         entry: What `environment` has for the variable: a text, None for the bare name, or the
@@ -84,7 +85,13 @@ def lay_out(case: Case, folder: Path) -> Path:
 
 
 def value(case: Case, folder: Path) -> str | None:
-    """Return what Compose gives the container; None: nothing, so the image's own value stays."""
+    """
+    Return what the process in the container has; None: the variable is not there at all.
+
+    Where Compose says nothing about it, the image's own `ENV` stays. A bare name that is set
+    nowhere is not nothing: Compose passes it on without a value, and the image's goes.
+    """
     path = lay_out(case, folder)
     named = [folder / "other.env"] if "--env-file" in case.places else None
-    return read(path, case.shell, named).services["api"].environment.get(NAME)
+    found = read(path, case.shell, named).services["api"].environment.get(NAME)
+    return IMAGE if found is None and case.entry is not None else found
