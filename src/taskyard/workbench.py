@@ -95,14 +95,17 @@ def open_lab(lab: str | int, variant: str = "solution", course: Course | None = 
     return _open_copy(found, variant, lambda into: found.assemble(variant, into))
 
 
-def open_stack(lab: str | int, folder: str, compose: str = COMPOSE_FILE) -> Bench:
+def open_stack(
+    lab: str | int, folder: str, compose: str = COMPOSE_FILE, course: Course | None = None
+) -> Bench:
     """
     Copy another folder of a lab, one that its demo uses, as `open_lab` copies a variant.
 
     Args:
-        compose: Which file of it is its `compose.yaml`.
+        compose: Which file of it becomes `compose.yaml`.
+        course: Default: the course that this package belongs to.
     """
-    found = Course.discover().lab(lab)
+    found = (course or Course.discover()).lab(lab)
     return _open_copy(found, folder, lambda into: copy_stack(found.folder / folder, into, compose))
 
 
