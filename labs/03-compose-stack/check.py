@@ -8,7 +8,6 @@ import subprocess
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,6 @@ PATIENCE_S = 25.0
 """How long a gate stays shut for an API that was started too early, until it asks its database."""
 SPARE = 4
 """So many tests before its health check gives it up, an API that waits by itself is let go on."""
-NAP_S = 8.0
 LOOPBACK = ("127.0.0.1", "::1")
 CONNECT = (LAB / "connect.py").read_text(encoding="utf-8")
 
@@ -93,7 +91,9 @@ def blame(stack: Stack, start: slow.Start, gate: str, did: str) -> None:
         raise Unmet(did, saw, EXPECTED, "compose.yaml, postgres, healthcheck: what does it ask?")
     if not start.api_has_begun():
         return
-    slow.until(lambda: REFUSED in stack.logs("api") or is_patient(stack), PATIENCE_S)
+    slow.until(
+        lambda: start.note_nap() or REFUSED in stack.logs("api") or is_patient(stack), PATIENCE_S
+    )
     if REFUSED in stack.logs("api"):
         accuse(stack, start, did)
 
@@ -118,18 +118,10 @@ def accuse(stack: Stack, start: slow.Start, did: str) -> None:
         look_at = "compose.yaml, api: `restart` cures a crash; what prevents this one?"
     elif service.links:
         saw += "; `links` start one container before another, and wait for nothing"
-    elif (slept := lasted_s(stack)) > NAP_S:
-        saw = f"the API slept for {slept:.0f} s and ended all the same: a sleep is a guess"
+    elif start.nap:
+        saw = f"the API ran `{start.nap}` and ended all the same: a sleep is a guess"
         look_at = "compose.yaml, api, command: who knows how long this machine needs?"
     raise Unmet(did, saw, EXPECTED, look_at)
-
-
-def lasted_s(stack: Stack) -> float:
-    """Return how long the API's container ran; 0 while it runs."""
-    slow.until(lambda: slow.inspect(stack, "api")["State"]["Status"] == "exited", DEADLINE_S)
-    state = slow.inspect(stack, "api")["State"]
-    began, ended = (datetime.fromisoformat(state[key]) for key in ("StartedAt", "FinishedAt"))
-    return max(0.0, (ended - began).total_seconds())
 
 
 def test_password_is_elsewhere(stack: Stack) -> None:

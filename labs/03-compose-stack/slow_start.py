@@ -88,6 +88,11 @@ def inspect(stack: Stack, service: str) -> dict[str, Any]:
     return json.loads(docker("inspect", ids[-1]))[0] if ids else {}
 
 
+def top(stack: Stack, service: str) -> str:
+    """List the processes of a service's first container; nothing where it does not run."""
+    return docker("top", str(inspect(stack, service).get("Id", "")))
+
+
 def until(holds: Callable[[], object], timeout_s: float) -> bool:
     """Poll until something holds; tell whether it did in time."""
     end = time.monotonic() + timeout_s
@@ -108,7 +113,7 @@ class Start(threading.Thread):
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(daemon=True)
-        self._stack, self.error = stack, ""
+        self._stack, self.error, self.nap = stack, "", ""
         self.start()
 
     def run(self) -> None:
@@ -126,6 +131,11 @@ class Start(threading.Thread):
         """Tell whether the API's container was started; until then Docker calls it created."""
         api = self.replica("api")
         return api is not None and (api.state != "exited" or api.exit_code is not None)
+
+    def note_nap(self) -> None:
+        """Note whether a process of the API's container is a `sleep`."""
+        found = re.search(r"(?:^|[\s/])(sleep [\d.]+\w?)", top(self._stack, "api"), re.MULTILINE)
+        self.nap = found[1] if found else self.nap
 
     def health(self) -> str | None:
         postgres = self.replica("postgres")
