@@ -93,7 +93,7 @@ def stub(choice: Choice, compose: str) -> Iterator[Stack]:
 def race(choice: Choice, show: Show) -> None:
     """Start the same two services in three ways, and say what became of the API."""
     show.say()
-    show.say("The same with a stand-in: a service that begins to listen after 1.5 seconds.")
+    show.say("The same with a stand-in: a service that begins to listen after 3 seconds.")
     predicted = show.predict("the API waits until its database is healthy. Is that enough?")
     seen = {}
     with show.step("three starts"):
