@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,6 +23,8 @@ NEEDS_DOCKER = "its database is a real Postgres, and no process of this machine 
 STARTS_ITSELF = True
 
 PORT = 8000
+POSTGRES_S = 60.0
+STEP_S = 0.2
 LAB = Path(__file__).parent
 WAYS = {
     "started.yaml": "its start (a list under depends_on)",
@@ -72,6 +75,7 @@ def first_start(stack: Stack, show: Show) -> None:
             raise error
         show.compare(predicted, "no")
         show.raw("\n".join(f"  api | {line}" for line in lines[-2:]))
+        await_postgres(stack)
         with show.step("docker compose up, a second time"):
             stack.up()
         show.say("It works the second time: Postgres was still there from the first.")
@@ -118,7 +122,17 @@ def up(stack: Stack) -> None:
     try:
         stack.up()
     except ServiceError:
+        await_postgres(stack)
         stack.up()
+
+
+def await_postgres(stack: Stack) -> None:
+    """Wait as a person does between two tries, until Postgres takes connections."""
+    end = time.monotonic() + POSTGRES_S
+    while stack.exec("postgres", ["pg_isready", "--host=127.0.0.1"]).exit_code:
+        if time.monotonic() > end:
+            raise TimeoutError(f"Postgres takes no connection after {POSTGRES_S:g} s")
+        time.sleep(STEP_S)
 
 
 def what_stays(stack: Stack, show: Show) -> None:
