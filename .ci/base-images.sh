@@ -15,6 +15,7 @@ folder_for() {   # which stand-in answers for an image name
     debian:trixie-slim|debian:trixie) echo debian ;;
     python:3.13-slim|python:3.13-slim-trixie) echo python ;;
     redis:8-alpine|redis:8) echo redis ;;
+    postgres:17-alpine|postgres:17) echo postgres ;;
     *) return 1 ;;
   esac
 }
@@ -94,5 +95,5 @@ ensure() {
 }
 
 # With no argument: every image that the course names.
-if [[ $# -eq 0 ]]; then set -- python:3.13-slim redis:8-alpine; fi
+if [[ $# -eq 0 ]]; then set -- python:3.13-slim redis:8-alpine postgres:17-alpine; fi
 for i in "$@"; do ensure "$i"; done

@@ -16,7 +16,7 @@ import redis
 
 from taskyard.course import Course
 from taskyard.errors import TaskyardError
-from taskyard.workbench import Bench, open_files, open_lab
+from taskyard.workbench import Bench, open_files, open_lab, open_stack
 
 COMPOSE = """\
 services:
@@ -121,6 +121,22 @@ def test_files_are_a_copy_that_goes_when_it_is_closed(course: Course) -> None:
     assert repr(second) == "<files of lab first-task, starter>"
     second.close()
     assert not second.folder.exists()
+
+
+def test_another_folder_of_a_lab_is_opened_with_the_compose_file_that_is_named(
+    course: Course,
+) -> None:
+    """A demo's own stack, in one of several states."""
+    folder = course.lab("first-task").folder / "stub"
+    folder.mkdir()
+    for name in ("slow", "fast"):
+        text = f"services: {{{name}: {{image: debian:13, command: sleep 600}}}}"
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    bench = open_stack("first-task", "stub", "fast.yaml", course)
+    assert list(bench.stack.project.services) == ["fast"]
+    copy = bench.folder
+    bench.close()
+    assert not copy.exists()
 
 
 def test_a_killed_kernel_leaves_no_server_and_no_file(course: Course, tmp_path: Path) -> None:

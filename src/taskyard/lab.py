@@ -53,11 +53,12 @@ class Runner:
         for notice in self._desk.notices(self._lab) if self._desk else ():
             self._show.say(f"note: {notice}", style="yellow")
 
-    def _need_docker(self, module: Any, choice: Choice) -> None:
+    def _need_docker(self, module: Any, choice: Choice, instead: str = "without_docker") -> None:
         """
         Stop where the point of a lab cannot be seen without containers.
 
-        Such a lab says why in `NEEDS_DOCKER`, and shows what can be shown in `without_docker`.
+        Such a lab says why in `NEEDS_DOCKER`, and shows what can be shown in `without_docker`;
+        where a check can show something else, that is in `check_without_docker`.
 
         Raises:
             SystemExit: With NEEDS_DOCKER_STATUS.
@@ -66,8 +67,9 @@ class Runner:
         if choice.name == "docker" or not reason:
             return
         self._show.say(f"This lab needs Docker: {reason}")
-        if hasattr(module, "without_docker"):
-            module.without_docker(self._folder, self._show)
+        show = getattr(module, instead, None) or getattr(module, "without_docker", None)
+        if show:
+            show(self._folder, self._show)
         raise SystemExit(NEEDS_DOCKER_STATUS)
 
     def demo(self, choice: Choice, keep: bool) -> None:
@@ -87,9 +89,10 @@ class Runner:
                 self._show.say(f"note: {warning}", style="yellow")
             for sentence in stack.engine.unsupported(stack.project):
                 self._show.say(f"The local engine {sentence}.", style="dim")
-            names = ", ".join(stack.project.services)
-            with self._show.step(f"starting {names}", lambda: states(stack)):
-                stack.up()
+            if not getattr(module, "STARTS_ITSELF", False):  # its point is how the stack starts
+                names = ", ".join(stack.project.services)
+                with self._show.step(f"starting {names}", lambda: states(stack)):
+                    stack.up()
             self._experiment(module, stack)
         except BaseException:
             stack.close()
@@ -136,7 +139,7 @@ class Runner:
         from taskyard.check import run  # pytest, which a demo need not wait for
 
         self._begin("Check", choice)
-        self._need_docker(load(self._lab.demo), choice)
+        self._need_docker(load(self._lab.demo), choice, "check_without_docker")
         verdicts = run(self._lab.check, self._folder, choice, f"check-{self.label}", self._tell)
         if report:
             content = {"requirements": [dict(verdict.as_json()) for verdict in verdicts]}

@@ -17,7 +17,9 @@ import secrets
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from taskyard.compose import read
@@ -102,6 +104,9 @@ class Files:
         return f"<{self._name}>"
 
 
+_Opened = TypeVar("_Opened", Bench, Files)
+
+
 def open_lab(lab: str | int, variant: str = "solution", course: Course | None = None) -> Bench:
     """
     Copy a lab's files to a temporary folder that this process can import from.
@@ -116,9 +121,8 @@ def open_lab(lab: str | int, variant: str = "solution", course: Course | None = 
     Raises:
         TaskyardError: There is no such lab or variant.
     """
-    bench = _copied(lab, variant, course, Bench)
-    assert isinstance(bench, Bench)
-    return bench
+    found = (course or Course.discover()).lab(lab)
+    return _open_copy(found, variant, lambda into: found.assemble(variant, into), Bench)
 
 
 def open_files(lab: str | int, variant: str = "solution", course: Course | None = None) -> Files:
@@ -128,25 +132,50 @@ def open_files(lab: str | int, variant: str = "solution", course: Course | None 
     Raises:
         TaskyardError: There is no such lab or variant.
     """
-    files = _copied(lab, variant, course, Files)
-    assert isinstance(files, Files)
-    return files
+    found = (course or Course.discover()).lab(lab)
+    return _open_copy(found, variant, lambda into: found.assemble(variant, into), Files)
 
 
-def _copied(
-    lab: str | int, variant: str, course: Course | None, kind: type[Bench] | type[Files]
-) -> Bench | Files:
+def open_stack(
+    lab: str | int, folder: str, compose: str = COMPOSE_FILE, course: Course | None = None
+) -> Bench:
+    """
+    Copy another folder of a lab, one that its demo uses, as `open_lab` copies a variant.
+
+    Args:
+        compose: Which file of it becomes `compose.yaml`.
+        course: Default: the course that this package belongs to.
+    """
+    found = (course or Course.discover()).lab(lab)
+    source = found.folder / folder
+    return _open_copy(found, folder, lambda into: copy_stack(source, into, compose), Bench)
+
+
+def copy_stack(folder: Path, into: Path, compose: str = COMPOSE_FILE) -> Path:
+    """Copy a folder for a stack, readable by a container's user; `compose` is its Compose file."""
+    shutil.copytree(folder, into, dirs_exist_ok=True)
+    shutil.copyfile(folder / compose, into / COMPOSE_FILE)
+    into.chmod(0o755)
+    return into
+
+
+def _open_copy(
+    lab: Lab,
+    name: str,
+    copy: Callable[[Path], object],
+    opened: Callable[[Lab, str, Path], _Opened],
+) -> _Opened:
     global _open
     if _open is not None:
         _open.close()
         _open = None
-    found = (course or Course.discover()).lab(lab)
-    folder = Path(tempfile.mkdtemp(prefix=f"taskyard-{found.slug}-")).resolve()
+    folder = Path(tempfile.mkdtemp(prefix=f"taskyard-{lab.slug}-")).resolve()
     try:
-        found.assemble(variant, into=folder)
-        _open = kind(found, variant, folder)
+        copy(folder)
+        bench = opened(lab, name, folder)
     except BaseException:
         shutil.rmtree(folder)  # nothing watches over it yet
         raise
+    _open = bench
     set_up_display(folder)
-    return _open
+    return bench

@@ -65,6 +65,7 @@ class DockerEngine:
     def up(self, timeout_s: float = 120.0) -> None:
         if any(service.image == IMAGE for service in self._run.project.services.values()):
             self._build_image()
+        self._build_own()
         self._compose_up(self._wanted, timeout_s)
 
     def _compose_up(self, wanted: Mapping[str, int], timeout_s: float, *names: str) -> None:
@@ -99,6 +100,19 @@ class DockerEngine:
             raise TaskyardError(
                 f"building the image `{IMAGE}` failed:\n{_last(done.stderr)}",
                 path=ROOT / "Dockerfile",
+            )
+
+    def _build_own(self) -> None:
+        """Build what the file has a `build` for; that may take longer than a start."""
+        services = self._run.project.services
+        names = [name for name in self._wanted if services[name].build]
+        done = self._compose("build", "--quiet", *names, timeout_s=BUILD_S) if names else None
+        if done and done.returncode:
+            shown = ", ".join(f"`{name}`" for name in names)
+            raise TaskyardError(
+                f"building {shown} failed:\n{_last(done.stderr)}",
+                path=self._run.project.path,
+                line=services[names[0]].lines["build"],
             )
 
     def _compose(

@@ -1,0 +1,11 @@
+"""Ask Postgres whether it takes a user and a password; the check runs this beside the API."""
+
+import sys
+
+import psycopg
+
+host, user, name, password = sys.argv[1:]
+try:
+    psycopg.connect(host=host, user=user, dbname=name, password=password, connect_timeout=5)
+except psycopg.OperationalError as error:
+    sys.exit(str(error))

@@ -1,0 +1,159 @@
+"""
+The learner's stack with a Postgres that starts slowly, as slowly as the check wants.
+
+Two gates stand in its way: `start`, before its program begins, and `ready`, while it fills its
+disk and answers on its own socket and nowhere else. The check opens them; they stay open.
+"""
+
+import json
+import re
+import secrets
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from taskyard.check import require
+from taskyard.compose import read
+from taskyard.engine import Replica
+from taskyard.errors import TaskyardError
+from taskyard.stack import COMPOSE_FILE, Stack
+
+SERVICES = ("api", "postgres", "redis")
+PASSWORD = "POSTGRES_PASSWORD"
+STEP_S = 0.1
+LAB = Path(__file__).parent
+
+
+def prepare(folder: Path) -> Path:
+    """Copy the learner's files, where the check may change them."""
+    project = read(folder / COMPOSE_FILE)  # what is wrong with the file names the learner's lines
+    missing = [name for name in SERVICES if name not in project.services]
+    require(
+        not missing,
+        did="read your compose.yaml",
+        saw=f"no service {' and no service '.join(f'`{name}`' for name in missing)}",
+        expected="the services `api`, `postgres` and `redis`",
+        look_at="compose.yaml, services",
+    )
+    copy = Path(tempfile.mkdtemp(prefix="taskyard-compose-stack-")).resolve()
+    shutil.copytree(folder, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    copy.chmod(0o755)
+    gate = copy / "gate"
+    gate.mkdir()
+    gate.chmod(0o777)
+    shutil.copy(LAB / "gates.sh", gate)
+    set_password(copy / ".env", secrets.token_hex(8))
+    file = copy / COMPOSE_FILE
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for service in document["services"].values():
+        if "container_name" in service:  # as fixed as before, and nobody else's
+            service["container_name"] += f"-{secrets.token_hex(3)}"
+    postgres = document["services"]["postgres"]
+    postgres.setdefault("command", ["postgres"])
+    postgres["entrypoint"] = ["sh", "/gate/gates.sh"]
+    postgres["volumes"] = [*postgres.get("volumes", ()), "./gate:/gate"]
+    file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return copy
+
+
+def set_password(file: Path, password: str) -> None:
+    """Give the `.env` another password, and leave its other lines."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    lines = [line for line in lines if not re.match(rf"\s*(export\s+)?{PASSWORD}\b", line)]
+    file.write_text("\n".join([*lines, f"{PASSWORD}={password}", ""]), encoding="utf-8")
+
+
+def open_gates(stack: Stack, *names: str) -> None:
+    for name in names:
+        if stack.project.folder.exists():
+            (stack.project.folder / "gate" / name).touch()
+
+
+def docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True).stdout
+
+
+def inspect(stack: Stack, service: str) -> dict[str, Any]:
+    """Return what Docker knows of a service's first container, or nothing."""
+    labels = {"project": stack.name, "service": service}
+    chosen = [f"--filter=label=com.docker.compose.{key}={labels[key]}" for key in labels]
+    ids = docker("ps", "-aq", *chosen).split()
+    return json.loads(docker("inspect", ids[-1]))[0] if ids else {}
+
+
+def top(stack: Stack, service: str) -> str:
+    """List the processes of a service's first container; nothing where it does not run."""
+    return docker("top", str(inspect(stack, service).get("Id", "")))
+
+
+def until(holds: Callable[[], object], timeout_s: float) -> bool:
+    """Poll until something holds; tell whether it did in time."""
+    end = time.monotonic() + timeout_s
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(STEP_S)
+    return True
+
+
+def plain(error: TaskyardError) -> str:
+    """Return what is wrong, without the place: it is in a copy of the learner's file."""
+    return "; ".join(fault.what for fault in error.faults)
+
+
+class Start(threading.Thread):
+    """`docker compose up` of a stack, while the check looks on."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(daemon=True)
+        self._stack, self.error, self.nap = stack, "", ""
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._stack.up()
+        except TaskyardError as error:
+            self.error = plain(error)
+
+    def replica(self, service: str) -> Replica | None:
+        """Return the first replica of a service; None before there is one."""
+        found = [replica for replica in self._stack.ps() if replica.service == service]
+        return found[0] if found else None
+
+    def api_has_begun(self) -> bool:
+        """Tell whether the API's container was started; until then Docker calls it created."""
+        api = self.replica("api")
+        return api is not None and (api.state != "exited" or api.exit_code is not None)
+
+    def note_nap(self) -> None:
+        """Note whether a process of the API's container is a `sleep`."""
+        found = re.search(r"(?:^|[\s/])(sleep [\d.]+\w?)", top(self._stack, "api"), re.MULTILINE)
+        self.nap = found[1] if found else self.nap
+
+    def health(self) -> str | None:
+        postgres = self.replica("postgres")
+        return postgres.health if postgres else None
+
+    def watch(self, probes: int) -> None:
+        """Look on while a gate is shut: until something is early, or so many health tests ran."""
+        check = self._stack.project.services["postgres"].healthcheck
+        seen = {last_probe(self._stack)}
+
+        def is_seen() -> bool:
+            seen.add(last_probe(self._stack))
+            early = self.api_has_begun() or self.health() in ("healthy", "unhealthy")
+            return early or len(seen) > probes or not self.is_alive()
+
+        until(is_seen, probes * check.interval_s + 3 if check else 3)
+
+
+def last_probe(stack: Stack) -> str:
+    health = inspect(stack, "postgres").get("State", {}).get("Health") or {}
+    return str(health["Log"][-1]["Start"]) if health.get("Log") else ""

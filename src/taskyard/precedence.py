@@ -1,0 +1,97 @@
+"""Where a variable of a container can come from, and who wins: cases to read, and to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from taskyard.compose import read
+
+NAME = "GREETING"
+
+FILE = """\
+services:
+  api:
+    build: .
+"""
+
+INTERPOLATED = f"${{{NAME}:-default}}"
+LITERAL = "environment"
+IMAGE = "Dockerfile"
+DOCKERFILE = f"FROM python:3.13-slim\nENV {NAME}={IMAGE}\n"
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    One way to set the variable; each place sets it to its own name, and so does the Dockerfile.
+
+    Attributes:
+        entry: What `environment` has for the variable: a text, None for the bare name, or the
+            empty text where it is not listed.
+        places: Of `shell`, `--env-file`, `.env` and `env_file`, those that set it.
+    """
+
+    entry: str | None
+    places: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        """The entry as the Compose file has it."""
+        return "" if self.entry == "" else f"{NAME}: {self.entry or ''}".rstrip()
+
+    @property
+    def shell(self) -> Mapping[str, str]:
+        """The variables of the shell."""
+        return {NAME: "shell"} if "shell" in self.places else {}
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options for `docker compose`."""
+        return ("--env-file", "other.env") if "--env-file" in self.places else ()
+
+
+CASES = (
+    Case(INTERPOLATED, ("shell", "--env-file", ".env")),
+    Case(INTERPOLATED, ("--env-file", ".env")),
+    Case(INTERPOLATED, (".env",)),
+    Case(INTERPOLATED, ()),
+    Case(LITERAL, ("shell", ".env", "env_file")),
+    Case(None, ("shell", ".env", "env_file")),
+    Case(None, (".env", "env_file")),
+    Case(None, ("env_file",)),
+    Case("", ("shell", ".env", "env_file")),
+    Case("", ("shell", ".env")),
+)
+
+
+def lay_out(case: Case, folder: Path) -> Path:
+    """Write the files of a case; return the Compose file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = FILE
+    if "env_file" in case.places:
+        text += "    env_file: [api.env]\n"
+    if case.entry != "":
+        text += f"    environment:\n      {case.line}\n"
+    (folder / "compose.yaml").write_text(text)
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    for place, name in (("--env-file", "other.env"), (".env", ".env"), ("env_file", "api.env")):
+        file = folder / name
+        file.unlink(missing_ok=True)
+        if place in case.places:
+            file.write_text(f"{NAME}={place}\n")
+    return folder / "compose.yaml"
+
+
+def value(case: Case, folder: Path) -> str | None:
+    """
+    Return what the process in the container has; None: the variable is not there at all.
+
+    Where Compose says nothing about it, the image's own `ENV` stays. A bare name that is set
+    nowhere is not nothing: Compose passes it on without a value, and the image's goes.
+    """
+    path = lay_out(case, folder)
+    named = [folder / "other.env"] if "--env-file" in case.places else None
+    found = read(path, case.shell, named).services["api"].environment.get(NAME)
+    return IMAGE if found is None and case.entry is not None else found
