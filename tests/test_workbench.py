@@ -123,6 +123,16 @@ def test_files_are_a_copy_that_goes_when_it_is_closed(course: Course) -> None:
     assert not second.folder.exists()
 
 
+def test_a_log_is_waited_for(opened: Callable[[str], Bench]) -> None:
+    """What a service has not written yet is no answer; what it never writes is an error."""
+    bench = opened("solution")
+    bench.up()
+    stack = bench.stack
+    assert "eady to accept" in stack.wait_log("redis", "eady to accept")
+    with pytest.raises(TimeoutError, match="`redis` wrote no `teapot`; its log ends with: .+"):
+        stack.wait_log("redis", "teapot", timeout_s=0.1)
+
+
 def test_another_folder_of_a_lab_is_opened_with_the_compose_file_that_is_named(
     course: Course,
 ) -> None:

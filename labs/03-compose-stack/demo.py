@@ -105,7 +105,7 @@ def race(choice: Choice, show: Show) -> None:
             with stub(choice, compose) as stack:
                 with suppress(ServiceError):  # its log says why
                     stack.up()
-                seen[words] = stack.logs("api").strip()
+                seen[words] = stack.wait_log("api", "no database", "connected").strip()
     show.compare(predicted, "only if the health check asks what a client asks")
     show.table(table_of(("the API waits for", "what it said"), seen))
 

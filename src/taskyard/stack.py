@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -98,6 +99,22 @@ class Stack:
         services = self.project.services
         commands = {name: services[name].command or () for name in services}
         return sum({"celery", "worker"} <= set(commands[r.service]) for r in self.ps())
+
+    def wait_log(self, service: str, *texts: str, timeout_s: float = 30.0) -> str:
+        """
+        Wait until a service has written one of some texts; return its log.
+
+        Raises:
+            TimeoutError: It has not; says how its log ends.
+        """
+        end = time.monotonic() + timeout_s
+        while not any(text in (log := self.logs(service)) for text in texts):
+            if time.monotonic() > end:
+                said = log.strip().splitlines()[-1:] or ["nothing"]
+                wanted = " or ".join(f"`{text}`" for text in texts)
+                raise TimeoutError(f"`{service}` wrote no {wanted}; its log ends with: {said[0]}")
+            time.sleep(0.05)
+        return log
 
     def __enter__(self) -> Stack:
         try:
