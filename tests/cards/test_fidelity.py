@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from real_anki import profile
 
 from taskyard.cards.commands import cards
+from taskyard.cards.rendering import highlight
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 CHROMIUM_S = 120.0
@@ -258,6 +259,11 @@ def test_code_is_shown_as_it_is_written(sides: Shown, hazard: str) -> None:
     for (id, _), (_, answer) in sides.items():
         if id == f"cloze-{number}":
             assert text.code + extra.code == Page(answer).code
+
+
+def test_code_is_coloured_with_its_empty_lines() -> None:
+    """A lexer would drop those in front if it were not asked to keep them."""
+    assert '\n\n<span class="kn">import</span>' in highlight("python", "\n\nimport redis\n")
 
 
 def test_a_deletion_hides_its_code_and_no_other(sides: Shown) -> None:

@@ -276,7 +276,7 @@ def no_loss(text: str, file: CardFile) -> None:
     assert set() == set(re.findall(r"shown\d+x", text)) - hidden - seen
 
 
-@settings(FUZZ, max_examples=250)
+@settings(FUZZ, max_examples=500)
 @given(template=chaos)
 def test_what_is_not_shown_is_an_error(reading: Read, template: str) -> None:
     """Pieces of Markdown in any order: each word of theirs is on a card, or there is an error."""
@@ -284,7 +284,7 @@ def test_what_is_not_shown_is_an_error(reading: Read, template: str) -> None:
     no_loss(text, reading(text))
 
 
-@settings(FUZZ, max_examples=500)
+@settings(FUZZ, max_examples=1500)
 @given(template=disturbed())
 def test_a_slip_in_a_good_file_loses_nothing(reading: Read, template: str) -> None:
     """Cards that are well made, but for a few pieces: no card of them is lost."""

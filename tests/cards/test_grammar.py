@@ -71,6 +71,23 @@ def test_a_control_character_is_found_where_it_is(tmp_path: Path) -> None:
     assert list(marked(text)) == [(one.line, one.column) for one in found]
 
 
+def test_a_line_is_counted_as_an_editor_counts(tmp_path: Path) -> None:
+    """YAML and Python know more ends of lines than the line feed."""
+    for sign in "\u2028\u2029\u0085":
+        text = f"---\na{sign}\ndeck▶: A\n---\n## {sign}B▶`\x1f`\n{SIDES}"
+        found = written(tmp_path, text.replace(MARK, "")).findings
+        found = tuple(one for one in found if one.rule != "derived-id")
+        assert ["front-matter", "control-character"] == [one.rule for one in found]
+        assert next(marked(text)) == (found[0].line, found[0].column)
+        assert 5 == found[1].line
+
+
+def test_keys_may_be_parted_in_several_ways(tmp_path: Path) -> None:
+    """By a dot in the middle, thin or thick, with or without spaces; a colon may have a space."""
+    (note,) = written(tmp_path, f"## A\n<!--id : a·tags: b c • proof: d · e-->\n{SIDES}").notes
+    assert ("a", ("b", "c"), "d · e") == (note.id, note.tags, note.proof)
+
+
 def test_an_image_may_have_a_name_that_no_file_can_have(tmp_path: Path) -> None:
     """It is not there, and that is all."""
     for address in ("c" * 300 + ".png", "%00.png", "no/folder.png", ""):
@@ -289,6 +306,12 @@ def test_lines_may_be_laid_out_in_several_ways(tmp_path: Path, name: str, text: 
         "```\na\n```",
         "~~~\na\n~~~",
         "| a |\n|---|\n| b |",
+        "> | a | b |\n> |---|---|\n> | c | d | |\n> | | e |",
+        "- a\n\n  | a | b |\n  |---|---|\n  c | d",
+        "a | b\n--|--\nc | d\ne |",
+        "````\n```bash\na\n```\n````",
+        "```\n    ```bash\na\n```",
+        '``` {.python title="a b"}\na\n```',
         "### a",
         "<!-- why -->\na",
         "![a](dot.svg)",

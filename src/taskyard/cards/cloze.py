@@ -12,7 +12,7 @@ from taskyard.cards.finding import Source
 from taskyard.cards.note import Side
 
 OPENING = re.compile(r"\{\{c([0-9]{1,9})::")
-_ALMOST = re.compile(r"\{{1,2}\s*[cC][\d,\s]*:+")
+_ALMOST = re.compile(r"\{{1,2}\s*[cC](?:[\d,\s]*::|\d[\d,\s]*:)")
 _MARKS = re.compile(rf"(\{{\{{c[0-9]{{1,9}}::|{_ALMOST.pattern}|\}}\}}|::)")
 _MOST = 500
 """As far as Anki's editor counts; with a number of 70,000 the whole import fails."""

@@ -14,8 +14,7 @@ from markdown_it.rules_block.table import escapedSplit
 from markdown_it.token import Token
 
 from taskyard.cards.comment import entries, is_comment
-from taskyard.cards.finding import Source
-from taskyard.cards.finding import short as short
+from taskyard.cards.finding import Source, short
 from taskyard.cards.labels import WRITTEN, labels_within
 
 _DEEPEST = 20
