@@ -124,6 +124,15 @@ def test_a_changed_image_is_a_changed_note(file: Path, tmp_path: Path) -> None:
     assert "0 new, 1 changed, 1 unchanged" in done.output
 
 
+def test_only_images_go_into_a_package(file: Path, tmp_path: Path) -> None:
+    """A text from somewhere else may name any file that its builder can read."""
+    (tmp_path / "secret.txt").write_text("not an image")
+    file.write_text(PLAIN.replace("list.svg", "secret.txt"))
+    done = CliRunner().invoke(cards, ["build", str(file), "-o", str(tmp_path / "queues.apkg")])
+    assert "there is no image `secret.txt`" in str(done.exception)
+    assert not (tmp_path / "queues.apkg").exists()
+
+
 def test_a_build_leaves_no_temporary_file(file: Path, tmp_path: Path, monkeypatch) -> None:
     """Neither where temporary files are, nor beside the package."""
     (tmp_path / "tmp").mkdir()

@@ -74,7 +74,7 @@ def test_a_control_character_is_found_where_it_is(tmp_path: Path) -> None:
 def test_a_line_is_counted_as_an_editor_counts(tmp_path: Path) -> None:
     """YAML and Python know more ends of lines than the line feed."""
     for sign in "\u2028\u2029\u0085":
-        text = f"---\na{sign}\ndeck▶: A\n---\n## {sign}B▶`\x1f`\n{SIDES}"
+        text = f"---\na{sign}\ndeck▶: A\n---\n## {sign}B`\x1f`\n{SIDES}"
         found = written(tmp_path, text.replace(MARK, "")).findings
         found = tuple(one for one in found if one.rule != "derived-id")
         assert ["front-matter", "control-character"] == [one.rule for one in found]

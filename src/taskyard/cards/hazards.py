@@ -27,6 +27,8 @@ _NO_HEADING = re.compile(r"\s*#{2,6}(?=[^#\s]|[^\S \t])")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})\s*[^\s`~]")
 _ATTRIBUTE = re.compile(r"""\{[^}]*\}|[\w-]+=(?:"[^"]*"|'[^']*'|\S*)""")  # title="tasks.py" {1,3}
 _MARKDOWN = ("markdown", "md")
+# a package goes to others: no address in a text makes any other file of this machine a part of it
+_IMAGES = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")
 _FOOTNOTE = re.compile(r"\[\^[\w-]+\]")
 
 
@@ -211,9 +213,9 @@ def _in_image(address: str, line: int, source: Source) -> None:
 
 
 def image_file(folder: Path, address: str) -> Path | None:
-    """Return the file that an image of a card file shows, if there is one."""
+    """Return the file that an image of a card file shows; none for a file of another kind."""
     path = folder / unquote(address)
     try:
-        return path if path.is_file() else None
+        return path if path.suffix.lower() in _IMAGES and path.is_file() else None
     except OSError:  # a name that no file can have
         return None
