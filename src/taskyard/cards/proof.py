@@ -41,7 +41,7 @@ class Proofs:
 
     def examine(self, chapter: Chapter, file: CardFile) -> Iterator[Finding]:
         """Find notes without a proof, proofs that lead nowhere, and too many mere definitions."""
-        source = Source(file.path, Page.read(file.path).lines)
+        source = Source(file.path, Page.read(file.path).text.split("\n"))
         for note in file.notes:
             if note.is_derived:
                 what = f"the card `{note.title}` has no id"
