@@ -105,7 +105,8 @@ def look(broker: str, backend: str | None = None) -> Queues:
         for key in lists:
             name = key.partition(PRIORITY)[0]
             messages = [Message.parse(text) for text in store.lrange(key, 0, -1)]
-            waiting[name] = (*waiting.get(name, ()), *reversed(messages))
+            if messages:  # or somebody took the last between the two questions
+                waiting[name] = (*waiting.get(name, ()), *reversed(messages))
         entries = store.hvals(UNACKED)
         unacknowledged = tuple(Message.parse(json.dumps(json.loads(e)[0])) for e in entries)
     with redis.Redis.from_url(backend or broker, decode_responses=True) as store:
