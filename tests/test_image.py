@@ -85,6 +85,6 @@ def test_docker_loads_and_runs_it(tmp_path: Path) -> None:
     made = image("made by hand\n", Labels={PROJECT_LABEL: project})
     with Builder(project) as builder:
         builder.run("load", f"--input={made.archive(tmp_path / 'image.tar', f'{project}:1')}")
-        assert "made by hand\n" == builder.run("run", "--rm", "--network=none", f"{project}:1")
+        assert "made by hand\n" == builder.output(f"{project}:1", options=["--network=none"])
         loaded = builder.run("inspect", "--format={{json .RootFS.Layers}}", f"{project}:1")
         assert [layer.digest for layer in made.layers] == json.loads(loaded)

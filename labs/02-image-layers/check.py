@@ -88,8 +88,8 @@ class Yard:
 
     def probe(self, build: Build) -> dict[str, int]:
         """Look at every file of an image."""
-        options = ("run", "--rm", "--user=0", "--entrypoint=python", "--network=none")
-        return dict(json.loads(self.builder.run(*options, build.image, "-c", PROBE)))
+        options = ("--user=0", "--entrypoint=python", "--network=none")
+        return dict(json.loads(self.builder.output(build.image, "-c", PROBE, options=options)))
 
     @cached_property
     def container(self) -> str:
@@ -294,9 +294,9 @@ def test_secret(yard: Yard) -> None:
 
 def is_gone(yard: Yard) -> bool:
     """Whether a container sees no `.env`, although a layer holds one."""
-    options = ("run", "--rm", "--user=0", "--entrypoint=sh", "--network=none")
+    options = ("--user=0", "--entrypoint=sh", "--network=none")
     script = "find / -xdev -name .env | grep -c . || true"
-    return yard.builder.run(*options, yard.first.image, "-c", script).strip() == "0"
+    return yard.builder.output(yard.first.image, "-c", script, options=options).strip() == "0"
 
 
 def holders(archive: Path, secret: bytes) -> Iterator[str]:

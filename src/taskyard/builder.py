@@ -117,6 +117,26 @@ class Builder:
         label = f"--label={PROJECT_LABEL}={self.project}"
         return self.run("run", "--detach", label, *options, image).strip()
 
+    def output(self, image: str, *command: str, options: Sequence[str] = ()) -> str:
+        """
+        Run a container to its end and return what it wrote to stdout.
+
+        It is read from the container's log: who is attached may miss the last words of one that
+        ends at once.
+
+        Raises:
+            TaskyardError: It ended with another status than 0; says how its log ends.
+        """
+        label = f"--label={PROJECT_LABEL}={self.project}"
+        container = self.run("run", "--detach", label, *options, image, *command).strip()
+        status = self.run("wait", container).strip()
+        written = self._docker("logs", container, timeout_s=COMMAND_S)
+        self.run("rm", container)
+        if status != "0":
+            last = (written.stderr.strip() or written.stdout.strip()).splitlines() or ["nothing"]
+            raise TaskyardError(f"a container of `{image}` ended with {status}: {last[-1]}")
+        return written.stdout
+
     def run(self, *arguments: str, timeout_s: float = COMMAND_S) -> str:
         """
         Run a `docker` command and return what it prints.

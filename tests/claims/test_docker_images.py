@@ -39,7 +39,7 @@ def build(builder: Builder, folder: Path, dockerfile: str, **options: Any) -> st
 
 
 def run(builder: Builder, image: str, *command: str) -> str:
-    return builder.run("run", "--rm", "--network=none", image, *command)
+    return builder.output(image, *command, options=["--network=none"])
 
 
 def test_pip_compiles_although_python_shall_not(builder: Builder, tmp_path: Path) -> None:

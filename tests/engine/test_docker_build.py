@@ -28,14 +28,13 @@ def test_an_own_image_is_built_again_when_its_dockerfile_changed(tmp_path: Path)
     image = f"taskyard-test-{secrets.token_hex(3)}"
     (tmp_path / "compose.yaml").write_text(COMPOSE.format(image=image))
     seen = []
-    try:
-        for colour in ("red", "blue"):
-            (tmp_path / "Dockerfile").write_text(f"FROM redis:8-alpine\nENV COLOUR={colour}\n")
-            with Stack(tmp_path, "docker", label="build") as stack:
-                seen.append(stack.exec("api", ["printenv", "COLOUR"]).stdout.strip())
-    finally:
-        subprocess.run(["docker", "image", "rm", image], capture_output=True, check=True)
+    for colour in ("red", "blue"):
+        (tmp_path / "Dockerfile").write_text(f"FROM redis:8-alpine\nENV COLOUR={colour}\n")
+        with Stack(tmp_path, "docker", label="build") as stack:
+            seen.append(stack.exec("api", ["printenv", "COLOUR"]).stdout.strip())
     assert seen == ["red", "blue"]
+    left = subprocess.run(["docker", "image", "inspect", image], capture_output=True)
+    assert left.returncode, "the image stayed behind"
 
 
 def test_a_build_that_fails_names_the_service_and_its_line(tmp_path: Path) -> None:
