@@ -4,7 +4,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import redis
 
 from taskyard.check import Unmet, ask, require
+from taskyard.deadline import until
 from taskyard.stack import Stack
 
 PORT, MODEL_PORT = 8000, 9000
@@ -21,7 +22,6 @@ CALLERS = 50
 WORK_S = 1.0
 QUICK_S = 0.02
 DEADLINE_S = 30.0
-STEP_S = 0.02
 TTL_S = 600
 SPREAD_S = 15
 TRIES = 3
@@ -99,15 +99,6 @@ def store_of(stack: Stack) -> redis.Redis:
 
 def lock_s(stack: Stack) -> float:
     return float(stack.project.services["shop"].environment["LOCK_S"])
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Poll until something holds."""
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"{what}: not within {DEADLINE_S:g} s")
-        time.sleep(STEP_S)
 
 
 def crowd(stack: Stack, prompts: Sequence[str]) -> list[Said]:

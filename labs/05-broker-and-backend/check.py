@@ -1,14 +1,14 @@
 """The requirements of lab 05, in the order of its README."""
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import redis
 
 from taskyard.check import Unmet, ask, require
+from taskyard.deadline import until
 from taskyard.queue import RESULT, Queues, Result, look
 from taskyard.recorder import NoWorkerError, Recorder
 from taskyard.stack import Stack
@@ -17,7 +17,6 @@ PORT = 8000
 PUBLISH = {"shop": PORT}
 DEADLINE_S = 30.0
 WORKER_S = 20.0
-STEP_S = 0.05
 ENDS = ("SUCCESS", "FAILURE")
 EMAILS = 3
 WAITING = 4
@@ -64,15 +63,6 @@ def stored(stack: Stack, import_id: str) -> tuple[int, Result] | None:
             if result.id == import_id and result.state in ENDS:
                 return database, result
     return None
-
-
-def until(condition: Callable[[], object], what: str, timeout_s: float = DEADLINE_S) -> None:
-    """Poll until something holds."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"{what}: not within {timeout_s:g} s")
-        time.sleep(STEP_S)
 
 
 def answers(stack: Stack, service: str) -> bool:
