@@ -129,7 +129,9 @@ def test_a_log_is_waited_for(opened: Callable[[str], Bench]) -> None:
     bench.up()
     stack = bench.stack
     assert "eady to accept" in stack.wait_log("redis", "eady to accept")
-    with pytest.raises(TimeoutError, match=r"`redis` wrote no `teapot`; its log ends with: .+"):
+    with pytest.raises(
+        TimeoutError, match=r"for `redis` to write `teapot`; saw a log that ends with: .+"
+    ):
         stack.wait_log("redis", "teapot", timeout_s=0.1)
 
 

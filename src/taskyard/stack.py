@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import secrets
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from taskyard.compose import read
 from taskyard.compose.model import Project
+from taskyard.deadline import until
 from taskyard.engine import Choice, Run, choose, embedded
 
 COMPOSE_FILE = "compose.yaml"
@@ -107,14 +107,14 @@ class Stack:
         Raises:
             TimeoutError: It has not; says how its log ends.
         """
-        end = time.monotonic() + timeout_s
-        while not any(text in (log := self.logs(service)) for text in texts):
-            if time.monotonic() > end:
-                said = log.strip().splitlines()[-1:] or ["nothing"]
-                wanted = " or ".join(f"`{text}`" for text in texts)
-                raise TimeoutError(f"`{service}` wrote no {wanted}; its log ends with: {said[0]}")
-            time.sleep(0.05)
-        return log
+        wanted = " or ".join(f"`{text}`" for text in texts)
+        until(
+            lambda: any(map(self.logs(service).count, texts)),
+            f"`{service}` to write {wanted}",
+            timeout_s,
+            lambda: f"a log that ends with: {self.logs(service).strip().rpartition(chr(10))[2]}",
+        )
+        return self.logs(service)
 
     def __enter__(self) -> Stack:
         try:

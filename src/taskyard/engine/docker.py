@@ -25,6 +25,8 @@ IMAGE = "taskyard-runtime"
 """The image of every worker and API in the labs: the stage `runtime` of the root Dockerfile."""
 
 BUILD_S = 1800.0
+QUESTIONS = ("ps", "inspect", "logs", "exec")
+"""Commands after which each container has the ports that it had."""
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -45,6 +47,8 @@ class DockerEngine:
             if not service.profiles
         }
         self._holder = Holder(run, self.name)
+        self._ids: list[str] = []
+        self._endpoints: dict[tuple[str, int, int], tuple[str, int]] = {}
         self._override = run.state / "published.yaml"
         self._override.write_text(yaml.safe_dump({"services": self._published()}))
 
@@ -119,6 +123,7 @@ class DockerEngine:
         self, *arguments: str, timeout_s: float = 120.0
     ) -> subprocess.CompletedProcess[str]:
         project = self._run.project
+        self._ids = []  # Compose alone makes and removes containers of the project
         return self._docker(
             *("compose", "--project-name", self._run.name),
             *("--project-directory", str(project.folder)),
@@ -131,6 +136,8 @@ class DockerEngine:
         self, *arguments: str, timeout_s: float = 60.0, stderr: int = subprocess.PIPE
     ) -> subprocess.CompletedProcess[str]:
         """Run the client, marked so that the supervisor finds it when this process is gone."""
+        if arguments[0] not in QUESTIONS:
+            self._endpoints.clear()
         try:
             return subprocess.run(
                 ["docker", *arguments],
@@ -155,11 +162,15 @@ class DockerEngine:
             ) from error
 
     def _inspect(self) -> list[dict[str, Any]]:
-        label = f"label={PROJECT_LABEL}={self._run.name}"
-        ids = self._docker("ps", "-aq", "--no-trunc", "--filter", label).stdout.split()
-        if not ids:
-            return []
-        found: list[dict[str, Any]] = json.loads(self._docker("inspect", *ids).stdout)
+        """Ask for all containers; which there are is asked again when one of them is gone."""
+        done = self._docker("inspect", *self._ids) if self._ids else None
+        if done is None or done.returncode:
+            label = f"label={PROJECT_LABEL}={self._run.name}"
+            self._ids = self._docker("ps", "-aq", "--no-trunc", "--filter", label).stdout.split()
+            if not self._ids:
+                return []
+            done = self._docker("inspect", *self._ids)
+        found: list[dict[str, Any]] = json.loads(done.stdout)
         return [c for c in found if _label(c, "oneoff") != "True"]
 
     def ps(self) -> list[Replica]:
@@ -247,6 +258,15 @@ class DockerEngine:
         self.start(service)
 
     def endpoint(self, service: str, port: int, index: int = 1) -> tuple[str, int]:
+        where = (service, port, index)
+        if where not in self._endpoints:
+            self._endpoints[where] = self._published_at(*where)
+        found = self._endpoints[where]
+        if self._run.project.services[service].restart.policy != "no":
+            del self._endpoints[where]  # it may start again by itself, and get another port
+        return found
+
+    def _published_at(self, service: str, port: int, index: int) -> tuple[str, int]:
         container = self._containers(service, index)[0]
         bindings = container["NetworkSettings"]["Ports"].get(f"{port}/tcp") or []
         for binding in bindings:
