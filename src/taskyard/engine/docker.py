@@ -48,6 +48,7 @@ class DockerEngine:
         }
         self._holder = Holder(run, self.name)
         self._ids: list[str] = []
+        self._composing = 0
         self._endpoints: dict[tuple[str, int, int], tuple[str, int]] = {}
         self._override = run.state / "published.yaml"
         self._override.write_text(yaml.safe_dump({"services": self._published()}))
@@ -123,14 +124,18 @@ class DockerEngine:
         self, *arguments: str, timeout_s: float = 120.0
     ) -> subprocess.CompletedProcess[str]:
         project = self._run.project
-        self._ids = []  # Compose alone makes and removes containers of the project
-        return self._docker(
-            *("compose", "--project-name", self._run.name),
-            *("--project-directory", str(project.folder)),
-            *("--file", str(project.path), "--file", str(self._override)),
-            *arguments,
-            timeout_s=timeout_s,
-        )
+        self._ids = []
+        self._composing += 1  # a check may look while another of its threads starts services
+        try:
+            return self._docker(
+                *("compose", "--project-name", self._run.name),
+                *("--project-directory", str(project.folder)),
+                *("--file", str(project.path), "--file", str(self._override)),
+                *arguments,
+                timeout_s=timeout_s,
+            )
+        finally:
+            self._composing -= 1
 
     def _docker(
         self, *arguments: str, timeout_s: float = 60.0, stderr: int = subprocess.PIPE
@@ -162,14 +167,15 @@ class DockerEngine:
             ) from error
 
     def _inspect(self) -> list[dict[str, Any]]:
-        """Ask for all containers; which there are is asked again when one of them is gone."""
+        """Ask for all containers; which there are is asked anew when Compose has run."""
         done = self._docker("inspect", *self._ids) if self._ids else None
         if done is None or done.returncode:
             label = f"label={PROJECT_LABEL}={self._run.name}"
-            self._ids = self._docker("ps", "-aq", "--no-trunc", "--filter", label).stdout.split()
-            if not self._ids:
+            ids = self._docker("ps", "-aq", "--no-trunc", "--filter", label).stdout.split()
+            self._ids = [] if self._composing else ids
+            if not ids:
                 return []
-            done = self._docker("inspect", *self._ids)
+            done = self._docker("inspect", *ids)
         found: list[dict[str, Any]] = json.loads(done.stdout)
         return [c for c in found if _label(c, "oneoff") != "True"]
 
