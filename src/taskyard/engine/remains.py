@@ -18,6 +18,9 @@ PROJECT_MARK = "TASKYARD_PROJECT"
 
 PROJECT_LABEL = "com.docker.compose.project"
 
+NAMELESS = "label=com.docker.volume.anonymous"
+MOUNTED = '{{range .Mounts}}{{if eq .Type "volume"}}{{println .Name}}{{end}}{{end}}'
+
 SWEEP_S = 10.0
 """A process that SIGKILL has not ended by then hangs in the kernel, and nothing can be done."""
 
@@ -79,10 +82,15 @@ def remove_docker_project(project: str) -> None:
     Remove the containers, networks, volumes and images that carry a Compose project's label.
 
     It looks again until it finds nothing twice: the engine may still be making what the client
-    asked for before it was killed.
+    asked for before it was killed. A volume without a name has no such label. It goes with its
+    container, but not once Compose has handed it to another one, so it is remembered here.
     """
     quiet, end = 0, time.monotonic() + DOCKER_S
+    ours = ("--filter", f"label={PROJECT_LABEL}={project}")
+    mounted: set[str] = set()
     while quiet < 2 and time.monotonic() < end:
+        if containers := _docker("ps", "-aq", *ours).split():
+            mounted.update(_docker("inspect", "--format", MOUNTED, *containers).split())
         found = [
             _docker(*removal, *ids)
             for listing, removal in (
@@ -91,10 +99,12 @@ def remove_docker_project(project: str) -> None:
                 (("volume", "ls", "-q"), ("volume", "rm", "-f")),
                 (("image", "ls", "-q"), ("image", "rm", "-f")),
             )
-            if (ids := _docker(*listing, "--filter", f"label={PROJECT_LABEL}={project}").split())
+            if (ids := _docker(*listing, *ours).split())
         ]
         quiet = 0 if found else quiet + 1
         time.sleep(0.1)
+    if left := mounted.intersection(_docker("volume", "ls", "-q", "--filter", NAMELESS).split()):
+        _docker("volume", "rm", "-f", *sorted(left))
 
 
 def _docker(*arguments: str) -> str:
