@@ -26,7 +26,7 @@ IMPORT, EMAIL, REPORT = TASKS = (
 MODULES = [name.rpartition(".")[0] for name in TASKS]
 EACH = 4
 IMPORTS = 6
-ROWS = 12
+ROWS = 9
 END_S = 20.0
 
 ALL, MAIL = "demo", "demo-emails"
@@ -49,17 +49,35 @@ def demo(stack: Stack, show: Show) -> None:
         "runs workers of its own beside yours, with your modules."
     )
     one = one_module(stack, app, show)
-    three = three_modules(stack, app, show)
-    show.say()
-    show.say("What each of the two was, besides its modules:")
-    show.table(processes(("one module", one), ("three modules", three)))
-    own_queue(stack, app, show)
+    with worker(stack, app, show, "three-modules", MODULES, 2, ALL):
+        three = three_modules(stack, app, show)
+        show.say()
+        show.say("What each of the two was, besides its modules:")
+        show.table(processes(("one module", one), ("three modules", three)))
+        predicted = own_queue(show)
+        together = record(stack, app, show, "one queue", ALL)
+    with (
+        worker(stack, app, show, "imports", MODULES, 1, ALL),
+        worker(stack, app, show, "emails", MODULES, 1, MAIL),
+    ):
+        apart = record(stack, app, show, "a queue each", MAIL)
+    show.compare(predicted, f"{early(together)} with one queue, {early(apart)} with a queue each")
+    for title, timeline in (("one queue:", together), ("a queue each:", apart)):
+        show.say()
+        show.say(title)
+        show.raw(timeline.chart(show.width, show.ascii_only))
     your_workers(stack, app, show)
 
 
 @contextmanager
 def worker(
-    stack: Stack, app: Celery, node: str, modules: Sequence[str], size: int, queue: str
+    stack: Stack,
+    app: Celery,
+    show: Show,
+    node: str,
+    modules: Sequence[str],
+    size: int,
+    queue: str,
 ) -> Iterator[list[Completed]]:
     """Run a worker of the demo's own with these modules; what it wrote is there at its end."""
     done: list[Completed] = []
@@ -68,15 +86,17 @@ def worker(
         target=lambda: done.append(stack.exec("worker", command, timeout_s=120.0)), daemon=True
     )
     thread.start()
-    until(lambda: answers(app, node), f"the worker `{node}` to answer")
+    with show.step(f"starting {node}@demo"):
+        until(lambda: answers(app, node), f"the worker `{node}` to answer")
     yield done
-    app.control.shutdown(destination=[f"{node}@demo"])
-    thread.join(END_S)
+    with show.step(f"stopping {node}@demo"):
+        app.control.shutdown(destination=[f"{node}@demo"])
+        thread.join(END_S)
 
 
 def answers(app: Celery, node: str) -> bool:
     to = [f"{node}@demo"]
-    return bool(app.control.broadcast("ping", to, reply=True, timeout=1.0, limit=1))
+    return bool(app.control.broadcast("ping", destination=to, reply=True, timeout=0.3, limit=1))
 
 
 def send(stack: Stack, app: Celery, each: int) -> list[AsyncResult]:
@@ -116,8 +136,8 @@ def one_module(stack: Stack, app: Celery, show: Show) -> dict[str, object]:
         f"a worker comes that includes {MODULES[0]} and nothing else. How many messages wait "
         "when it is done?"
     )
-    with worker(stack, app, "one-module", MODULES[:1], 2, ALL) as done:
-        with show.step("one module"):
+    with worker(stack, app, show, "one-module", MODULES[:1], 2, ALL) as done:
+        with show.step("reading its queue"):
             seen = wait_for(
                 lambda seen: seen.is_quiet and len(seen.results) >= len(handles),
                 stack.url(),
@@ -140,20 +160,18 @@ def three_modules(stack: Stack, app: Celery, show: Show) -> dict[str, object]:
     """Show that a worker which knows the tasks comes too late, and what it is."""
     before = len(look(stack.url(), stack.url(database=1)).results)
     show.say()
-    predicted = show.predict("now one that includes all three. What does it run first?")
-    with worker(stack, app, "three-modules", MODULES, 2, ALL):
-        with show.step("three modules"):
-            handles = send(stack, app, EACH)
-            wait_for(
-                lambda seen: seen.is_quiet and len(seen.results) >= before + len(handles),
-                stack.url(),
-                stack.url(database=1),
-            )
-        stats = stats_of(app, "three-modules@demo")
-        show.compare(predicted, "what was sent anew; the lost messages are nowhere")
-        show.say()
-        show.table(fates(handles))
-    return stats
+    predicted = show.predict("now one comes that includes all three. What does it run first?")
+    with show.step("the same twelve again"):
+        handles = send(stack, app, EACH)
+        wait_for(
+            lambda seen: seen.is_quiet and len(seen.results) >= before + len(handles),
+            stack.url(),
+            stack.url(database=1),
+        )
+    show.compare(predicted, "what was sent anew; the lost messages are nowhere")
+    show.say()
+    show.table(fates(handles))
+    return stats_of(app, "three-modules@demo")
 
 
 def stats_of(app: Celery, node: str) -> dict[str, object]:
@@ -173,26 +191,14 @@ def processes(*workers: tuple[str, dict[str, object]]) -> Table:
     return table
 
 
-def own_queue(stack: Stack, app: Celery, show: Show) -> None:
-    """Show e-mails behind imports, and beside them."""
+def own_queue(show: Show) -> str:
+    """Say what comes, and ask for a prediction."""
     show.say()
     show.say(
-        f"{IMPORTS} imports, then {EACH} e-mails. Two pool processes: first in one worker with one "
-        "queue, then in two workers with a queue each."
+        f"{IMPORTS} imports, then {EACH} e-mails. Two pool processes: first those of this worker, "
+        "with one queue; then of two workers, with a queue each."
     )
-    predicted = show.predict("how many e-mails are sent before the last import begins?")
-    with worker(stack, app, "together", MODULES, 2, ALL):
-        together = record(stack, app, show, "one queue", ALL)
-    with (
-        worker(stack, app, "imports", MODULES, 1, ALL),
-        worker(stack, app, "emails", MODULES, 1, MAIL),
-    ):
-        apart = record(stack, app, show, "a queue each", MAIL)
-    show.compare(predicted, f"{early(together)} with one queue, {early(apart)} with a queue each")
-    for title, timeline in (("one queue:", together), ("a queue each:", apart)):
-        show.say()
-        show.say(title)
-        show.raw(timeline.chart(show.width, show.ascii_only))
+    return show.predict("how many e-mails are sent before the last import begins?")
 
 
 def record(stack: Stack, app: Celery, show: Show, what: str, mail: str) -> Timeline:
