@@ -38,10 +38,11 @@ sys.dont_write_bytecode = True
 @pytest.fixture(scope="module")
 def shop(stack: Stack, folder: Path) -> ModuleType:
     """The learner's `shop.py`, imported here as a web server would: this process is the shop."""
-    for name, value in stack.project.services["worker"].environment.items():
+    services = stack.project.services
+    for name, value in (pair for one in services.values() for pair in one.environment.items()):
         url = urlsplit(value)
-        if url.scheme == "redis":
-            os.environ[name] = stack.url(url.hostname or "", int(url.path.strip("/") or 0))
+        if url.scheme == "redis" and url.hostname in services:
+            os.environ[name] = stack.url(url.hostname, int(url.path.strip("/") or 0))
     sys.path.insert(0, str(folder))
     try:
         return importlib.import_module("shop")
@@ -58,15 +59,22 @@ def shop(stack: Stack, folder: Path) -> ModuleType:
 def app(stack: Stack) -> Iterator[Celery]:
     """An app that knows no task: whom the check asks about the workers, once all are there."""
     app = Celery(broker=stack.url(), backend=stack.url(database=1), set_as_current=False)
+    did, expected = "started the workers", "each of them answers through the broker"
+
+    def answer() -> bool:
+        with suppress(NoWorkerError):
+            return bool(wait_for_workers(app, max(1, stack.workers()), timeout_s=0))
+        for one in stack.ps():
+            if one.state == "exited":
+                last = ["nothing", *stack.logs(one.service, one.index).strip().splitlines()][-1]
+                saw = f"`{one.name}` ended with exit code {one.exit_code}; its log ends: {last}"
+                raise Unmet(did, saw, expected, "src/worker/app.py, include; compose.yaml")
+        return False
+
     try:
-        wait_for_workers(app, max(1, stack.workers()), timeout_s=WORKER_S)
-    except NoWorkerError as error:
-        raise Unmet(
-            did="asked through the broker which workers are there",
-            saw=str(error),
-            expected="an answer of every service that runs `celery … worker`",
-            look_at="the log of the one that is missing",
-        ) from None
+        until(answer, f"the answers of {stack.workers()} workers", WORKER_S)
+    except TimeoutError as error:
+        raise Unmet(did, str(error), expected, "compose.yaml, and the workers' logs") from None
     yield app
     app.close()
 
