@@ -29,7 +29,7 @@ PROCESSES = 2
 EMAILS = 3
 DEADLINE_S = 30.0
 WORKER_S = 20.0
-ANSWER_S = 10.0
+ANSWER_S = 20.0
 
 # Importing the learner's files must leave nothing beside them.
 sys.dont_write_bytecode = True
@@ -81,8 +81,11 @@ def app(stack: Stack) -> Iterator[Celery]:
 
 def inspect(app: Celery, stack: Stack, question: str) -> dict[str, Any]:
     """Ask every worker through remote control; return node name to answer, sorted."""
-    ask = app.control.inspect(timeout=ANSWER_S, limit=max(1, stack.workers()))
-    return dict(sorted((getattr(ask, question)() or {}).items()))
+    workers = max(1, stack.workers())
+    answers = getattr(app.control.inspect(timeout=ANSWER_S, limit=workers), question)() or {}
+    if len(answers) < workers:
+        raise TimeoutError(f"{len(answers)} of {workers} workers said what is `{question}`")
+    return dict(sorted(answers.items()))
 
 
 def registered(app: Celery, stack: Stack) -> dict[str, list[str]]:
