@@ -187,7 +187,7 @@ def processes(*workers: tuple[str, dict[str, object]]) -> Table:
     for name, stats in workers:
         pool = stats["pool"]
         assert isinstance(pool, dict)
-        table.add_row(name, "1", str(len(pool["processes"])))
+        table.add_row(name, f"pid {stats['pid']}", str(len(pool["processes"])))
     return table
 
 
