@@ -1,0 +1,264 @@
+"""The requirements of lab 06, in the order of its README."""
+
+import importlib
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from celery import Celery
+
+from taskyard.check import Unmet, require
+from taskyard.deadline import until
+from taskyard.queue import look
+from taskyard.recorder import NoWorkerError, Recorder, wait_for_workers
+from taskyard.stack import Stack
+
+IMPORT, EMAIL, REPORT = TASKS = (
+    "src.worker.tasks.import_csv",
+    "src.worker.emails.send_email",
+    "src.worker.reports.build_report",
+)
+PROCESSES = 2
+EMAILS = 3
+DEADLINE_S = 30.0
+WORKER_S = 20.0
+ANSWER_S = 20.0
+
+# Importing the learner's files must leave nothing beside them.
+sys.dont_write_bytecode = True
+
+
+@pytest.fixture(scope="module")
+def shop(stack: Stack, folder: Path) -> ModuleType:
+    """The learner's `shop.py`, imported here as a web server would: this process is the shop."""
+    services = stack.project.services
+    for name, value in (pair for one in services.values() for pair in one.environment.items()):
+        url = urlsplit(value)
+        if url.scheme == "redis" and url.hostname in services:
+            os.environ[name] = stack.url(url.hostname, int(url.path.strip("/") or 0))
+    sys.path.insert(0, str(folder))
+    try:
+        return importlib.import_module("shop")
+    except Exception as error:
+        raise Unmet(
+            did="imported shop.py, as the shop's web server does",
+            saw=f"{type(error).__name__}: {error}",
+            expected="a module with `start_import`, `confirm` and `close_day`",
+            look_at="shop.py, and src/worker/app.py, which it imports",
+        ) from None
+
+
+@pytest.fixture(scope="module")
+def app(stack: Stack) -> Iterator[Celery]:
+    """An app that knows no task: whom the check asks about the workers, once all are there."""
+    app = Celery(broker=stack.url(), backend=stack.url(database=1), set_as_current=False)
+    did, expected = "started the workers", "each of them answers through the broker"
+
+    def answer() -> bool:
+        with suppress(NoWorkerError):
+            return bool(wait_for_workers(app, max(1, stack.workers()), timeout_s=0))
+        for one in stack.ps():
+            if one.state == "exited":
+                last = ["nothing", *stack.logs(one.service, one.index).strip().splitlines()][-1]
+                saw = f"`{one.name}` ended with exit code {one.exit_code}; its log ends: {last}"
+                raise Unmet(did, saw, expected, "src/worker/app.py, include; compose.yaml")
+        return False
+
+    try:
+        until(answer, f"the answers of {stack.workers()} workers", WORKER_S)
+    except TimeoutError as error:
+        raise Unmet(did, str(error), expected, "compose.yaml, and the workers' logs") from None
+    yield app
+    app.close()
+
+
+def inspect(app: Celery, stack: Stack, question: str) -> dict[str, Any]:
+    """Ask every worker through remote control; return node name to answer, sorted."""
+    workers = max(1, stack.workers())
+    answers = getattr(app.control.inspect(timeout=ANSWER_S, limit=workers), question)() or {}
+    if len(answers) < workers:
+        raise TimeoutError(f"{len(answers)} of {workers} workers said what is `{question}`")
+    return dict(sorted(answers.items()))
+
+
+def registered(app: Celery, stack: Stack) -> dict[str, list[str]]:
+    """Return each task name that a worker knows, and which workers do."""
+    names: dict[str, list[str]] = {}
+    for node, known in inspect(app, stack, "registered").items():
+        for name in known:
+            names.setdefault(name.partition(" ")[0], []).append(node)
+    return names
+
+
+def queues_read(app: Celery, stack: Stack) -> dict[str, list[str]]:
+    """Return each node's queues."""
+    answers = inspect(app, stack, "active_queues")
+    return {node: [queue["name"] for queue in queues] for node, queues in answers.items()}
+
+
+def test_all_work_is_done(stack: Stack, shop: ModuleType, app: Celery) -> None:
+    """An import, an e-mail and a report are done."""
+    read = {name for names in queues_read(app, stack).values() for name in names}
+    shop.add_rows("orders.csv", "41", "42", shop.END)
+    ids = {
+        IMPORT: shop.start_import("orders.csv"),
+        EMAIL: shop.confirm("customer@example.com"),
+        REPORT: shop.close_day("2026-11-23"),
+    }
+    states: dict[str, str] = {}
+    unread: dict[str, str] = {}
+
+    def settled() -> bool:
+        seen = look(stack.url(), stack.url(database=1))
+        states.update((one.id, one.state) for one in seen.results)
+        for queue, messages in seen.waiting.items():
+            unread.update((message.id, queue) for message in messages if queue not in read)
+        return all(one in states or one in unread for one in ids.values())
+
+    with suppress(TimeoutError):
+        until(settled, "the three tasks to end", DEADLINE_S)
+    did = "had the shop start an import, send an e-mail and close the day"
+    expected = "all three end with SUCCESS"
+    for name, task_id in ids.items():
+        require(
+            task_id not in unread,
+            did=did,
+            saw=f"the message of `{name}` waits in the queue `{unread.get(task_id)}`, for ever: "
+            f"the workers read {told(read)}",
+            expected=expected,
+            look_at="src/worker/app.py and compose.yaml: is it the same queue, letter by letter?",
+        )
+    failed = [name for name in TASKS if states.get(ids[name]) == "FAILURE"]
+    unknown = [name for name in failed if is_unknown(app, ids[name])]
+    if unknown:
+        known = registered(app, stack)
+        raise Unmet(
+            did=did,
+            saw="; ".join(about_unknown(name, known) for name in unknown),
+            expected=expected,
+            look_at="src/worker/app.py, include: a worker knows what its own process imports, "
+            "and a task's name begins with the name that its module was imported by",
+        )
+    for name, task_id in ids.items():
+        state = states.get(task_id, "no result")
+        require(
+            state == "SUCCESS",
+            did=did,
+            saw=f"`{name}`: {state}",
+            expected=expected,
+            look_at="the workers' logs",
+        )
+
+
+def is_unknown(app: Celery, task_id: str) -> bool:
+    """Whether a task failed because its worker had no such task."""
+    return type(app.AsyncResult(task_id).result).__name__ == "NotRegistered"
+
+
+def about_unknown(name: str, known: dict[str, list[str]]) -> str:
+    """Say why no worker knows a task, as far as its name and this process tell."""
+    module, _, function = name.rpartition(".")
+    alike = [other for other in known if other.rpartition(".")[2] == function]
+    if alike:
+        return f"a worker threw `{name}` away, and knows it as {told(alike)}"
+    if module in sys.modules:
+        return f"a worker threw `{name}` away: the shop has imported `{module}`, no worker has"
+    return f"a worker threw `{name}` away: no worker knows a `{function}`"
+
+
+def told(names: Any) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names)) or "nothing"
+
+
+def test_one_name(stack: Stack, app: Celery) -> None:
+    """Each of the three tasks is known by one name, the one it had."""
+    known = registered(app, stack)
+    functions = Counter(name.rpartition(".")[2] for name in known)
+    twice = [name for name in known if functions[name.rpartition(".")[2]] > 1]
+    more = [name for name in known if name not in TASKS]
+    did = "asked the workers which tasks they know"
+    expected = f"three names: {told(TASKS)}"
+    require(
+        not twice,
+        did=did,
+        saw=f"one function under two names: {told(twice)}",
+        expected=expected,
+        look_at="src/worker/app.py, include: by which name is the module imported?",
+    )
+    require(
+        not more,
+        did=did,
+        saw=f"more names than the shop sends: {told(more)}",
+        expected=expected,
+        look_at="who sends these? The shop's tasks have their names already",
+    )
+
+
+def test_pool_processes(stack: Stack, app: Celery) -> None:
+    """There are two pool processes, as before."""
+    stats = inspect(app, stack, "stats")
+    pools = {node: len(answer["pool"].get("processes", ())) for node, answer in stats.items()}
+    count = sum(pools.values())
+    require(
+        count == PROCESSES,
+        did="asked each worker for its pool processes",
+        saw=f"{count}: " + ", ".join(f"{many} in `{node}`" for node, many in pools.items()),
+        expected=f"{PROCESSES} in all: one more module to import takes no process more",
+        look_at="compose.yaml: --concurrency of each worker",
+    )
+
+
+def test_no_email_waits(stack: Stack, shop: ModuleType, app: Celery) -> None:
+    """No e-mail waits behind an import."""
+    read = queues_read(app, stack)
+    readers = Counter(name for names in read.values() for name in names)
+    shared = [name for name, count in readers.items() if count > 1]
+    require(
+        not shared,
+        did="asked each worker which queues it reads",
+        saw=f"{told(shared)} is read by two: "
+        + ", ".join(f"`{node}` reads {told(names)}" for node, names in read.items()),
+        expected="each queue has a worker of its own: one that is busy with an import must not "
+        "fetch e-mails",
+        look_at="compose.yaml: --queues of each worker; without it a worker reads `celery`",
+    )
+    uploads = [f"slow-{number}.csv" for number in range(PROCESSES)]
+    with Recorder(stack.url(), max(1, stack.workers()), timeout_s=WORKER_S) as recorder:
+        try:
+            first, *_ = [shop.start_import(name) for name in uploads]
+            until(
+                lambda: any(run.id == first and run.started for run in recorder.timeline().runs),
+                "an import to begin",
+            )
+            emails = {shop.confirm(f"customer-{number}@example.com") for number in range(EMAILS)}
+
+            def have_come() -> bool:
+                return emails <= {run.id for run in recorder.timeline().runs}
+
+            with suppress(TimeoutError):
+                until(have_come, "the e-mails to reach a worker", ANSWER_S)
+            runs = recorder.timeline().runs
+            importing = {run.node for run in runs if run.name == IMPORT}
+            behind = [run for run in runs if run.id in emails and run.node in importing]
+            require(
+                have_come() and not behind,
+                did=f"sent {EMAILS} e-mails while the rows of {PROCESSES} files were on their way",
+                saw=f"{len(behind)} e-mails came to {told(importing)}, which runs the import",
+                expected="another worker takes them, and sends them",
+                look_at="src/worker/app.py, task_routes: which queue does an e-mail go to?",
+            )
+            until(
+                lambda: emails <= {run.id for run in recorder.timeline().finished},
+                "the e-mails to be sent while the imports wait for rows",
+                DEADLINE_S,
+            )
+        finally:
+            for name in uploads:
+                shop.add_rows(name, shop.END)
