@@ -127,9 +127,9 @@ def test_each_tick_is_sent_once(stack: Stack) -> None:
     except TimeoutError:
         raise Unmet(
             did=f"waited for {TICKS} ticks, while no worker took any",
-            saw=f"{len(waiting(stack))} in {DEADLINE_S:g} s",
+            saw=f"{len(waiting(stack))} in {DEADLINE_S:g} s. {said_last(stack, several)}",
             expected=f"one every {every_s(stack):g} s, as REPORT_EVERY_S says",
-            look_at="compose.yaml: which service runs beat? And the end of its log",
+            look_at="compose.yaml: which service runs beat, and may it write where it wants to?",
         ) from None
     sent = Counter(waiting(stack).values())
     refused = [replica.name for replica in beats(stack) if replica.exit_code == REFUSED]
@@ -167,6 +167,16 @@ def wait_until_all_talk(stack: Stack, several: list[Replica]) -> None:
         until(lambda: all(map(has_begun, several)), "", TALK_S)
     except TimeoutError:
         return
+
+
+def said_last(stack: Stack, several: list[Replica]) -> str:
+    """Say how the log of each beat ends."""
+    if not several:
+        return "No service runs `celery -A tasks beat`"
+    return " ".join(
+        f"The log of {service} ends with: {last_line(stack, service)}"
+        for service in sorted({replica.service for replica in several})
+    )
 
 
 def test_old_ticks_are_skipped(stack: Stack) -> None:

@@ -12,9 +12,6 @@ import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from celery.app.utils import find_app
-from celery.beat import Scheduler
-
 MOMENTS_MAX = 1000
 BEGINS = ("beat: Starting", "maxinterval", "Sending due task")
 QUIET_S = 20.0
@@ -22,6 +19,9 @@ QUIET_S = 20.0
 
 def due(task: str, days: str, *starts: str) -> object:
     """Ask the schedule, as beat does, when a task is due in so many days from each start."""
+    from celery.app.utils import find_app  # a second to import, which `second` need not wait for
+    from celery.beat import Scheduler
+
     app = find_app("tasks")
     app.loader.import_default_modules()
     app.finalize()
@@ -63,6 +63,8 @@ def second(*command: str) -> object:
 
 def remembered(task: str, name: str = "") -> object:
     """Read from a copy of beat's schedule file how often it has sent a task."""
+    from celery.app.utils import find_app
+
     path = Path(name or find_app("tasks").conf.beat_schedule_filename)
     with tempfile.TemporaryDirectory() as folder:
         for part in path.parent.glob(f"{path.name}*"):  # one file or several: dbm decides
