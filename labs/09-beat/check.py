@@ -25,6 +25,8 @@ TASK = "tasks.build_report"
 QUEUE = "celery"
 TICKS = 5
 MISSED = 3
+SLACK = 1.5
+"""The catch-up, and a first tick that came late because beat had to connect before it."""
 DEADLINE_S = 30.0
 TALK_S = 10.0
 REFUSED = 73
@@ -300,7 +302,7 @@ def test_a_killed_beat_starts_again(stack: Stack) -> None:
     due = (time.monotonic() - none_at) / every_s(stack) + 1
     new = len(set(waiting(stack)) - before)
     require(
-        new <= due + 1,
+        new <= due + SLACK,
         did=did,
         saw=f"{new} ticks at once",
         expected="one for all that were missed, then one at a time",
