@@ -66,7 +66,7 @@ def guarded_by_pid_file(refusal: str) -> Unmet:
     """Say why a pid file is no guard between containers, whichever engine shows it."""
     return Unmet(
         did="started your stack, and looked which of its beats send",
-        saw=f"more than one beat, and one pid file for all of them. {refusal}",
+        saw=f"more than one beat, and a pid file to keep the second out. {refusal}",
         expected="one beat",
         look_at="compose.yaml, beat: a pid file holds the number of a process, and each container "
         "counts its processes from 1. Between two containers it guards nothing",
