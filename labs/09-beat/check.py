@@ -1,0 +1,352 @@
+"""The requirements of lab 09, in the order of its README."""
+
+import json
+import shlex
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import redis
+from celery import Celery
+
+from taskyard.check import Unmet, require
+from taskyard.deadline import until
+from taskyard.engine.protocol import Replica, ServiceError
+from taskyard.queue import look
+from taskyard.recorder import NoWorkerError, wait_for_workers
+from taskyard.stack import Stack
+
+TASK = "tasks.build_report"
+QUEUE = "celery"
+TICKS = 5
+MISSED = 3
+SLACK = 1.5
+"""The catch-up, and a first tick that came late because beat had to connect before it."""
+DEADLINE_S = 30.0
+TALK_S = 10.0
+REFUSED = 73
+"""What beat ends with when its pid file names another process that lives."""
+BEGINS = ("beat: Starting", "maxinterval", "already running")
+ZONE = ZoneInfo("Europe/Berlin")
+WEEKS = (datetime(2026, 3, 27, 12, tzinfo=ZONE), datetime(2026, 10, 23, 12, tzinfo=ZONE))
+DAYS = 4
+
+PROBE = (Path(__file__).parent / "probe.py").read_text(encoding="utf-8")
+
+
+def words_of(stack: Stack, service: str) -> list[str]:
+    """Return a service's command, as words."""
+    definition = stack.project.services[service]
+    return [*(definition.entrypoint or ()), *(definition.command or ())]
+
+
+def text_of(stack: Stack, service: str) -> str:
+    return f" {' '.join(words_of(stack, service))} "
+
+
+def is_embedded(stack: Stack, service: str) -> bool:
+    return any(f" {word} " in text_of(stack, service) for word in ("-B", "--beat"))
+
+
+def beats(stack: Stack) -> list[Replica]:
+    """List the replicas that a beat runs in."""
+    return [
+        replica
+        for replica in stack.ps()
+        if " beat " in text_of(stack, replica.service) or is_embedded(stack, replica.service)
+    ]
+
+
+def guarded_by_pid_file(refusal: str) -> Unmet:
+    """Say why a pid file is no guard between containers, whichever engine shows it."""
+    return Unmet(
+        did="started your stack, and looked which of its beats send",
+        saw=f"more than one beat, and a pid file to keep the second out. {refusal}",
+        expected="one beat",
+        look_at="compose.yaml, beat: a pid file holds the number of a process, and each container "
+        "counts its processes from 1. Between two containers it guards nothing",
+    )
+
+
+@pytest.fixture(scope="module")
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """The learner's stack, where a second beat may end while it starts."""
+    try:
+        yield request.getfixturevalue("stack")
+    except ServiceError as error:
+        if "already running" in str(error):
+            raise guarded_by_pid_file(f"One of them ended: {error}") from None
+        raise
+
+
+def every_s(stack: Stack) -> float:
+    services = stack.project.services.values()
+    return float(next(filter(None, (s.environment.get("REPORT_EVERY_S") for s in services)), 0.5))
+
+
+def tell_workers(stack: Stack, command: str) -> None:
+    """Have all workers begin or cease to take messages, and wait until they have."""
+    app = Celery(broker=stack.url(), set_as_current=False)
+    workers = sum(" worker " in text_of(stack, replica.service) for replica in stack.ps())
+    try:
+        names = wait_for_workers(app, max(1, workers))
+    except NoWorkerError as error:
+        raise Unmet(
+            did="asked through the broker which workers are there",
+            saw=str(error),
+            expected="each worker answers",
+            look_at="compose.yaml, worker; and the end of its log",
+        ) from None
+    asked = {"reply": True, "timeout": DEADLINE_S, "limit": len(names), "destination": names}
+    app.control.broadcast(command, arguments={"queue": QUEUE}, **asked)
+
+
+def waiting(stack: Stack) -> dict[str, str]:
+    """Return the ticks that wait: id to who sent each, as `gen7@beat-1`."""
+    with redis.Redis.from_url(stack.url(), decode_responses=True) as store:
+        headers = [json.loads(text)["headers"] for text in store.lrange(QUEUE, 0, -1)]
+    return {one["id"]: one["origin"] for one in reversed(headers) if one["task"] == TASK}
+
+
+def built(stack: Stack) -> dict[str, str]:
+    """Return what became of the ticks that a worker has taken: id to state."""
+    return {one.id: one.state for one in look(stack.url(), stack.url(database=1)).results}
+
+
+def test_each_tick_is_sent_once(stack: Stack) -> None:
+    """While beat runs, each tick that is due is sent once."""
+    tell_workers(stack, "cancel_consumer")
+    several = beats(stack)
+    if len(several) > 1:
+        wait_until_all_talk(stack, several)
+    try:
+        until(lambda: max(Counter(waiting(stack).values()).values(), default=0) >= TICKS, "")
+    except TimeoutError:
+        raise Unmet(
+            did=f"waited for {TICKS} ticks, while no worker took any",
+            saw=f"{len(waiting(stack))} in {DEADLINE_S:g} s. {said_last(stack, several)}",
+            expected=f"one every {every_s(stack):g} s, as REPORT_EVERY_S says",
+            look_at="compose.yaml: which service runs beat, and may it write where it wants to?",
+        ) from None
+    sent = Counter(waiting(stack).values())
+    refused = [replica.name for replica in beats(stack) if replica.exit_code == REFUSED]
+    services = {replica.service for replica in several}
+    if any("--pidfile" in text_of(stack, service) for service in services):
+        said = " and ".join(f"{count} from {name}" for name, count in sent.items())
+        if refused:
+            raise guarded_by_pid_file(
+                f"Here {' and '.join(refused)} ended with {REFUSED}, because both are processes "
+                "of one machine; two containers would both send"
+            )
+        if len(sent) > 1:
+            raise guarded_by_pid_file(f"Both send: {said}")
+    look_at = "compose.yaml, beat: how many of it run? Is each of them needed? "
+    look_at += "For each of them has a schedule of its own, and sends on its own"
+    if any(is_embedded(stack, service) for service in services):
+        look_at = "compose.yaml, worker: `-B` puts a beat into every replica of the worker"
+    require(
+        len(sent) == 1,
+        did=f"counted the ticks until one beat had sent {TICKS}, and read who sent them",
+        saw=f"{sum(sent.values())} ticks, sent by {' and by '.join(sorted(sent))}",
+        expected=f"{TICKS} ticks, all sent by one beat",
+        look_at=look_at,
+    )
+
+
+def wait_until_all_talk(stack: Stack, several: list[Replica]) -> None:
+    """Give a second beat the time to begin, or to be refused; one may write no log at all."""
+
+    def has_begun(replica: Replica) -> bool:
+        log = stack.logs(replica.service, replica.index)
+        return any(words in log for words in BEGINS)
+
+    try:
+        until(lambda: all(map(has_begun, several)), "", TALK_S)
+    except TimeoutError:
+        return
+
+
+def said_last(stack: Stack, several: list[Replica]) -> str:
+    """Say how the log of each beat ends."""
+    if not several:
+        return "No service runs `celery -A tasks beat`"
+    return " ".join(
+        f"The log of {service} ends with: {last_line(stack, service)}"
+        for service in sorted({replica.service for replica in several})
+    )
+
+
+def test_old_ticks_are_skipped(stack: Stack) -> None:
+    """A tick that nobody could run in time is skipped, and the next one runs."""
+    late = set(waiting(stack))
+    tell_workers(stack, "add_consumer")
+    did = f"let {len(late)} ticks wait for a worker, and looked what it did with them"
+
+    def is_over() -> bool:
+        states = built(stack)
+        return late <= set(states) and any(
+            state == "SUCCESS" and one not in late for one, state in states.items()
+        )
+
+    try:
+        until(is_over, "")
+    except TimeoutError:
+        raise Unmet(
+            did=did,
+            saw=f"{dict(Counter(built(stack).values()))}: none of those that came later ran",
+            expected="the late ones are skipped, those that follow run",
+            look_at="tasks.py: counted from when does a tick expire?",
+        ) from None
+    states = built(stack)
+    ran = [one for one in late if states[one] == "SUCCESS"]
+    require(
+        len(ran) <= len(late) // 2,
+        did=did,
+        saw=f"it ran {len(ran)} of the {len(late)}, one after the other, for the same orders",
+        expected=f"it skips those that have waited for {every_s(stack):g} s",
+        look_at="tasks.py, beat_schedule: when does such a message stop being worth anything?",
+    )
+
+
+def test_due_in_the_zone_of_the_shop(stack: Stack) -> None:
+    """The report is due at 03:00 in Berlin, once a day, also when the clocks change."""
+    starts = [week.isoformat() for week in WEEKS]
+    said = probe(stack, "due", TASK, str(DAYS), *starts, without="REPORT_EVERY_S")
+    due = [datetime.fromtimestamp(one, ZONE) for one in said["due"]]
+    wanted = [
+        (week + timedelta(days=day)).replace(hour=3) for week in WEEKS for day in range(1, DAYS + 1)
+    ]
+    did = "asked your schedule, without REPORT_EVERY_S, for each day of two weeks: in one of them "
+    did += "summer time begins, in the other it ends"
+    expected = "at 03:00 in Berlin, once a day"
+    seen = Counter(f"{one:%H:%M}" for one in due)
+    often, first = len(due) > len(wanted), min(seen, default="never")
+    saw = f"it is due {len(due)} times in {2 * DAYS} days, the first at {first}"
+    if not often:
+        saw = "in Berlin it is due at " + " and at ".join(sorted(seen) or ["no time"])
+    look_at = "tasks.py: beat counts in UTC until `app.conf.timezone` says otherwise, and "
+    look_at += "does not ask TZ. Does your hour stay where it is when the clocks change?"
+    if often:
+        look_at = "tasks.py: which minutes are meant where `crontab` is told none?"
+    require(due == wanted, did=did, saw=saw, expected=expected, look_at=look_at)
+    require(
+        not said["never expires"],
+        did=f"{did}, and read when a tick expires that was sent at night",
+        saw="never: without REPORT_EVERY_S it has no `expires`",
+        expected="some time before the next one",
+        look_at="tasks.py, beat_schedule",
+    )
+
+
+def probe(stack: Stack, *words: str, without: str = "") -> Any:
+    """Run a function of probe.py beside beat and return what it found."""
+    environment = ["env", "-u", without] if without else []
+    done = stack.exec("beat", [*environment, "python", "-c", PROBE, *words])
+    if done.exit_code:
+        raise Unmet(
+            did="looked at your schedule beside beat, in its environment",
+            saw=(done.stderr.strip().splitlines() or ["nothing"])[-1],
+            expected="the app of tasks.py, and its schedule",
+            look_at="tasks.py",
+        )
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def test_a_second_beat_is_refused(stack: Stack) -> None:
+    """A second beat, started by hand beside the first, ends before it sends anything."""
+    code = probe(stack, "second", *words_of(stack, "beat"))
+    look_at = "compose.yaml, beat: Celery writes a pid file where `--pidfile` names one"
+    if "--pidfile" in text_of(stack, "beat"):
+        look_at = "compose.yaml, beat: Celery itself removes the file of a dead process. Who "
+        look_at += "removes that of a live one?"
+    require(
+        code,
+        did="ran the command of beat once more in its container, while the first one ran",
+        saw="a second beat that begins to send, and nobody stops it",
+        expected=f"it ends with an error, such as Celery's own {REFUSED}",
+        look_at=look_at,
+    )
+
+
+def test_a_killed_beat_starts_again(stack: Stack) -> None:
+    """A beat that was killed starts again, and sends once what it missed."""
+    tell_workers(stack, "cancel_consumer")
+    stack.kill("beat")
+    killed, before = time.monotonic(), set(waiting(stack))
+    missed_s = MISSED * every_s(stack)
+    until(lambda: time.monotonic() > killed + missed_s, "ticks to be missed")
+    stack.start("beat")
+    none_at = time.monotonic()
+
+    def has_sent() -> bool:
+        nonlocal none_at
+        now, new = time.monotonic(), set(waiting(stack)) - before
+        none_at = now if not new else none_at
+        return len(new) >= MISSED
+
+    did = f"killed beat, let {MISSED} ticks be missed, and started it again"
+    try:
+        until(has_sent, "")
+    except TimeoutError:
+        raise Unmet(
+            did=did,
+            saw=f"it sent none; its log ends with: {last_line(stack, 'beat')}",
+            expected="ticks, as before",
+            look_at="compose.yaml, beat: what did the killed one leave behind?",
+        ) from None
+    due = (time.monotonic() - none_at) / every_s(stack) + 1
+    new = len(set(waiting(stack)) - before)
+    require(
+        new <= due + SLACK,
+        did=did,
+        saw=f"{new} ticks at once",
+        expected="one for all that were missed, then one at a time",
+        look_at="tasks.py: who sends what was missed?",
+    )
+
+
+def last_line(stack: Stack, service: str) -> str:
+    return (stack.logs(service).strip().splitlines() or ["nothing"])[-1]
+
+
+def test_a_new_container_remembers(stack: Stack, folder: Path) -> None:
+    """A beat in a new container remembers what the old one sent."""
+    sent = MISSED  # at least, since it was started last
+    stack.scale("beat", 0)
+    forget_files(folder, schedule_file(stack) or "celerybeat-schedule")
+    stack.scale("beat", 1)
+    before = set(waiting(stack))
+    until(lambda: set(waiting(stack)) - before, "a tick from the new beat")
+    remembered = probe(stack, "remembered", TASK, schedule_file(stack))
+    require(
+        remembered >= sent,
+        did="removed the container of beat, made a new one, and read its schedule file",
+        saw=f"it knows of {remembered} ticks, and the old one had sent more than {sent}. "
+        "What was due in between is lost, and an interval begins anew",
+        expected="the new one knows when the last tick was sent",
+        look_at="compose.yaml, beat: what is left of its files when the container is gone?",
+    )
+
+
+def schedule_file(stack: Stack) -> str:
+    """Return what beat's command calls its schedule file; nothing where it names none."""
+    words = shlex.split(text_of(stack, "beat"))
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word in ("-s", "--schedule"):
+            return following
+        if word.startswith("--schedule="):
+            return word.partition("=")[2]
+    return ""
+
+
+def forget_files(folder: Path, name: str) -> None:
+    """Do what a container does when it goes: take along the files that are in no volume."""
+    for suffix in ("", ".db", ".dat", ".bak", ".dir"):
+        path = (folder / f"{name}{suffix}").resolve()
+        if path.is_relative_to(folder.resolve()):
+            path.unlink(missing_ok=True)

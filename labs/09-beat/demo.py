@@ -1,0 +1,153 @@
+"""Lab 09: who sends which tick, with two beats, with one, and with none for a while."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import redis
+from celery import Celery
+
+from taskyard.console import Show
+from taskyard.deadline import until
+from taskyard.engine.protocol import ServiceError
+from taskyard.recorder import wait_for_workers
+from taskyard.stack import Stack
+from taskyard.timeline import TaskRun, Timeline
+
+TASK = "tasks.build_report"
+QUEUE = "celery"
+TICKS = 6
+AFTER = 4
+MISSED = 4
+MARK = 0.1
+"""How wide a tick is drawn: it has no length, so a part of the time between two of them."""
+
+
+@dataclass
+class Watch:
+    """Take ticks out of the queue, and note when each came and who sent it."""
+
+    store: redis.Redis
+    every_s: float
+    hosts: dict[str, str]
+    ticks: list[TaskRun] = field(default_factory=list)
+
+    def look(self) -> int:
+        """Take what is there; return how many ticks came so far."""
+        while text := self.store.rpop(QUEUE):
+            headers = json.loads(str(text))["headers"]
+            sender = f"beat@{headers['origin'].partition('@')[2]}"
+            drawn = [tick.span[1] for tick in self.ticks if tick.node == sender]
+            begin = max(time.time(), *drawn[-1:], 0.0)
+            end = begin + MARK * self.every_s
+            self.ticks.append(
+                TaskRun(headers["id"], TASK, "", sender, begin, begin, end, "SUCCESS")
+            )
+        return len(self.ticks)
+
+    def until(self, holds: Callable[[], bool], what: str) -> None:
+        until(lambda: self.look() >= 0 and holds(), what)
+
+    def several(self, count: int) -> None:
+        """Wait for so many more ticks of every sender that has sent one."""
+        already = len(self.ticks)
+
+        def have_come() -> bool:
+            new = [tick.node for tick in self.ticks[already:]]
+            return bool(new) and min(new.count(node) for node in set(new)) >= count
+
+        self.until(have_come, f"{count} ticks")
+
+    def senders(self) -> list[str]:
+        return sorted({tick.node for tick in self.ticks})
+
+    def timeline(self) -> Timeline:
+        return Timeline(tuple(self.ticks), self.hosts)
+
+
+def demo(stack: Stack, show: Show) -> None:
+    services = stack.project.services.values()
+    every_s = float(next(filter(None, (s.environment.get("REPORT_EVERY_S") for s in services))))
+    show.say()
+    show.say(
+        f"The report is due every {every_s:g} s here. Beat writes a message for each tick and "
+        "nothing else: your worker rests meanwhile, and the demo takes the messages away."
+    )
+    with show.step("stopping your worker"):
+        wait_for_workers(Celery(broker=stack.url(), set_as_current=False), 1)
+        stack.stop("worker")
+    watch = two_beats(stack, show, every_s)
+    down_for_a_while(stack, show, watch)
+    show.say()
+    show.say("Who sent which tick when:")
+    show.raw(watch.timeline().chart(show.width, show.ascii_only))
+    show.say()
+    show.say(
+        "Two beats do not share a schedule: each sends all of it. And a beat that was down knows "
+        "one thing, when it sent the last tick, so it catches up once."
+    )
+
+
+def two_beats(stack: Stack, show: Show, every_s: float) -> Watch:
+    """Count the messages of a tick while two beats run; a pid file may keep the second out."""
+    predicted = show.predict("two replicas of beat run. How many messages does each tick cost?")
+    refused = False
+    try:
+        stack.scale("beat", 2)
+    except ServiceError as error:
+        refused = "already running" in str(error)
+        if not refused:
+            raise
+    watch = new_watch(stack, every_s)
+
+    def is_clear() -> bool:
+        nonlocal refused
+        refused = refused or any(r.exit_code for r in stack.ps() if r.service == "beat")
+        return refused or len(watch.senders()) == 2
+
+    with show.step(f"watching {TICKS} ticks"):
+        watch.until(is_clear, "a tick from each beat")
+        watch.ticks.clear()
+        watch.several(TICKS)
+    counts = [[tick.node for tick in watch.ticks].count(one) for one in watch.senders()]
+    if refused:
+        show.compare(predicted, "one: the second beat found the pid file of the first, and ended")
+        show.say(
+            "Here both are processes of one machine. Two containers have a file each, or are both "
+            "process 1 in the same file: there, each tick would cost two."
+        )
+    else:
+        show.compare(predicted, f"{sum(counts) / max(counts):.1f}, one from each beat")
+        with show.step("removing the second beat"):
+            stack.scale("beat", 1)
+            watch.look()
+        watch.several(TICKS)
+    return watch
+
+
+def down_for_a_while(stack: Stack, show: Show, watch: Watch) -> None:
+    """Count what beat sends when it comes back after some ticks."""
+    predicted = show.predict(
+        f"beat stops, and {MISSED} ticks pass. How many does it send at once when it starts again?"
+    )
+    watch.look()
+    stack.stop("beat", 1)
+    watch.look()
+    before, stopped = len(watch.ticks), time.time()
+    with show.step("beat is down"):
+        watch.until(lambda: time.time() > stopped + MISSED * watch.every_s, "ticks to be missed")
+        stack.start("beat", 1)
+        watch.until(lambda: len(watch.ticks) >= before + AFTER, "ticks of the beat that is back")
+    new = [tick.span[0] for tick in watch.ticks[before:]]
+    at_once = sum(moment < new[0] + watch.every_s / 2 for moment in new)
+    missed = (new[0] - stopped) / watch.every_s
+    show.compare(predicted, f"{at_once}, though {missed:.0f} ticks had passed until then")
+
+
+def new_watch(stack: Stack, every_s: float) -> Watch:
+    """Begin with an empty queue; a chart names the replicas as Compose does."""
+    store = redis.Redis.from_url(stack.url(), decode_responses=True)
+    store.delete(QUEUE)
+    hosts = {replica.hostname: replica.name for replica in stack.ps()}
+    return Watch(store, every_s, hosts)
