@@ -17,7 +17,7 @@ suppliers = redis.Redis.from_url(
 
 ROW_S = 0.05
 ANSWER_S = 50
-PIXELS = 1_000_000
+PIXELS = 2_000_000
 
 
 @app.task
