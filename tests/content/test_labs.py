@@ -21,7 +21,11 @@ CASES = [
         variant,
         engine,
         id=f"{lab.slug}-{variant}-{engine}",
-        marks=[pytest.mark.docker] if engine == "docker" else [],
+        # A variant may fix a port of this machine, so the engines take turns with it
+        marks=[
+            pytest.mark.xdist_group(f"{lab.slug}-{variant}"),
+            *([pytest.mark.docker] if engine == "docker" else []),
+        ],
     )
     for lab in COURSE.labs
     for variant in lab.variants

@@ -524,6 +524,20 @@ def test_two_replicas_can_not_publish_one_port(engine: str, tmp_path: Path) -> N
         stack.close()
 
 
+def test_two_replicas_can_not_have_one_name(engine: str, tmp_path: Path) -> None:
+    """A fixed name is refused with the cure, on both engines alike; the first replica stays."""
+    name = f"taskyard-contract-{os.getpid()}"
+    stack = Stack(one_service(tmp_path / "lab", f"container_name: {name}"), engine)
+    try:
+        stack.up()
+        with pytest.raises(TaskyardError, match="`one` can not have 2 replicas") as caught:
+            stack.scale("one", 2)
+        assert "hint: remove `container_name`" in str(caught.value)
+        assert [replica.name for replica in stack.ps()] == ["one-1"]
+    finally:
+        stack.close()
+
+
 def test_two_projects_run_side_by_side(stack: Stack, engine: str, tmp_path: Path) -> None:
     """Each has its own Redis; ending one leaves the other alone."""
     folder = project(tmp_path / "lab", COMPOSE)

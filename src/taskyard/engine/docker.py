@@ -15,7 +15,7 @@ import yaml
 
 from taskyard.compose.model import Project
 from taskyard.course import ROOT
-from taskyard.engine import ports, reports
+from taskyard.engine import container_names, ports, reports
 from taskyard.engine.holder import Holder
 from taskyard.engine.protocol import Completed, Replica, Run, ServiceError
 from taskyard.engine.remains import PROJECT_LABEL, PROJECT_MARK
@@ -75,6 +75,7 @@ class DockerEngine:
 
     def _compose_up(self, wanted: Mapping[str, int], timeout_s: float, *names: str) -> None:
         """Start so many of each service that is named, and leave the others as they are."""
+        container_names.check(self._run.project, wanted)
         ports.check(self._run.project, wanted, {replica.name for replica in self.ps()})
         numbers = [f"--scale={name}={wanted[name]}" for name in names or wanted]
         alone = ["--no-deps"] if names else []

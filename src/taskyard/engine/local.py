@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from taskyard.compose.model import Healthcheck, Project, Service
-from taskyard.engine import embedded, places, ports, reports
+from taskyard.engine import container_names, embedded, places, ports, reports
 from taskyard.engine.holder import Holder
 from taskyard.engine.process import REPLICA_MARK
 from taskyard.engine.protocol import Completed, Replica, Run, ServiceError
@@ -88,17 +88,18 @@ class LocalEngine:
     def _up(self, services: list[Service], wanted: Mapping[str, int], timeout_s: float) -> None:
         """Start what is missing of some services, in this order."""
         running = {replica.name for replica in self.ps() if replica.state != "exited"}
-        names = {service.name: wanted[service.name] for service in services}
-        ports.check(self._run.project, names, running)
+        counts = {service.name: wanted[service.name] for service in services}
+        container_names.check(self._run.project, counts)
+        ports.check(self._run.project, counts, running)
         begin = time.monotonic()
         for service in services:
             for needed in service.depends_on:
-                if needed.service in names:
+                if needed.service in counts:
                     self._await(needed.service, needed.condition, begin, timeout_s)
             for index in range(1, wanted[service.name] + 1):
                 if f"{service.name}-{index}" not in running:
                     self._begin(service, index)
-        reports.wait_up(self._run.project, self, names, begin, timeout_s)
+        reports.wait_up(self._run.project, self, counts, begin, timeout_s)
 
     def _await(self, service: str, condition: str, begin: float, timeout_s: float) -> None:
         """Wait for a condition of `depends_on`; a replica that ended badly ends the wait."""

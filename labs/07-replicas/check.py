@@ -1,0 +1,238 @@
+"""The requirements of lab 07, in the order of its README."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from celery import Celery
+
+from taskyard.check import Unmet, require
+from taskyard.deadline import until
+from taskyard.errors import TaskyardError
+from taskyard.queue import wait_for
+from taskyard.stack import Stack
+
+SENT = 20
+"""More than three workers with one slot each can hold: so it does not matter who holds which."""
+AT_ONCE = 3
+WAITING = 4
+SHORT = 10
+STILL_S = 5.0
+"""Every worker has answered by then: one that takes nothing for so long has a reason."""
+STEP_S = 0.02
+DEADLINE_S = 30.0
+OWN = ("tasks.", "celery.")
+
+
+@dataclass(frozen=True)
+class Node:
+    """One worker, as it answers through the broker; several may have one name."""
+
+    name: str
+    said: Any
+
+
+class Suppliers:
+    """The shop's tasks that wait, and those whom they wait for: a gate for each task."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.broker = stack.url("redis")
+        self.app = Celery("check", broker=self.broker, set_as_current=False)
+        self.app.conf.result_backend = stack.url("redis", 1)
+        self._store = redis.Redis.from_url(stack.url("redis", 2), decode_responses=True)
+
+    def send(self, *names: str) -> None:
+        """Send one task for each supplier."""
+        for name in names:
+            self.app.send_task("tasks.fetch_prices", (name,))
+
+    def asked(self) -> list[str]:
+        """Name those whose task has begun, in order."""
+        return list(self._store.lrange("asked", 0, -1))
+
+    def answer(self, *names: str) -> None:
+        """Let the tasks of these end."""
+        for name in names:
+            self._store.rpush(f"answer:{name}", "10.00")
+
+    def begun(self, wanted: int) -> int:
+        """Wait until as many tasks have begun, or no further one begins; return how many have."""
+        seen, since = -1, time.monotonic()
+        while (count := len(self.asked())) < wanted and time.monotonic() - since < STILL_S:
+            if count != seen:
+                seen, since = count, time.monotonic()
+            time.sleep(STEP_S)
+        return count
+
+    def clear(self, total: int) -> None:
+        """Wait until all that was sent has ended, and forget it."""
+        until(lambda: len(self.asked()) == total, f"{total} tasks to begin", DEADLINE_S)
+        wait_for(lambda seen: seen.is_quiet, self.broker, timeout_s=DEADLINE_S)
+        self._store.flushdb()
+
+    def nodes(self, workers: int, question: str = "ping") -> list[Node]:
+        """Ask until as many workers have answered at once."""
+
+        def ask() -> list[Node]:
+            answers: list[Mapping[str, Any]] = (
+                self.app.control.broadcast(question, reply=True, timeout=1.0, limit=workers) or []
+            )
+            found = [Node(name, said) for answer in answers for name, said in answer.items()]
+            return found if len(found) >= workers else []
+
+        try:
+            return until(ask, "the workers to answer", DEADLINE_S)
+        except TimeoutError:
+            raise Unmet(
+                did=f"asked the {workers} workers of compose.yaml for a sign of life",
+                saw="fewer of them answered through the broker",
+                expected="every one",
+                look_at="compose.yaml: the commands, and BROKER_URL",
+            ) from None
+
+    def of_queue(self, queue: str, workers: int) -> list[Node]:
+        """Return what the workers that take from a queue tell about themselves."""
+        takers = {
+            node.name
+            for node in self.nodes(workers, "active_queues")
+            if queue in [one["name"] for one in node.said]
+        }
+        return [node for node in self.nodes(workers, "stats") if node.name in takers]
+
+
+def test_three_at_once(stack: Stack) -> None:
+    """Three tasks run at once, and never fewer while four wait."""
+    suppliers = Suppliers(stack)
+    nodes = suppliers.nodes(stack.workers(), "registered")
+    suppliers.send(*(f"supplier-{number}" for number in range(SENT)))
+    running = suppliers.begun(AT_ONCE)
+    learned = {task for node in nodes for task in node.said if not task.startswith(OWN)}
+    did = f"sent {SENT} tasks that each wait for a supplier, and counted those that had begun"
+    expected = f"{AT_ONCE} at once"
+    require(
+        running >= AT_ONCE or not learned,
+        did=did,
+        saw=f"{running} at once: the workers know {len(learned)} tasks more, "
+        "and have no slot more to run them in",
+        expected=expected,
+        look_at="celeryconfig.py, include: a list of what a worker can do, not of workers",
+    )
+    look_at = "compose.yaml, worker: how many containers, and how many pool processes in each?"
+    saw = f"{running} at once, while {SENT - running} wait"
+    require(running >= AT_ONCE, did=did, saw=saw, expected=expected, look_at=look_at)
+    for answered in range(1, SENT - AT_ONCE - WAITING + 1):
+        suppliers.answer(suppliers.asked()[answered - 1])
+        begun = suppliers.begun(AT_ONCE + answered)
+        require(
+            begun - answered >= AT_ONCE,
+            did=f"let {answered} of {SENT} tasks end, one after the other",
+            saw=f"{begun - answered} that run, while {SENT - begun} wait",
+            expected=f"{AT_ONCE} that run: the next begins when one has ended",
+            look_at="celeryconfig.py: which worker holds those that wait?",
+        )
+    suppliers.answer(*(f"supplier-{number}" for number in range(SENT)))
+    suppliers.clear(SENT)
+
+
+def test_no_more_processes_than_cpus(stack: Stack) -> None:
+    """Photos are computed by no more pool processes than there are CPUs for them."""
+    suppliers = Suppliers(stack)
+    found = suppliers.of_queue("photos", stack.workers())
+    require(
+        found,
+        did="asked every worker which queues it takes from",
+        saw="none takes from `photos`",
+        expected="one that computes the photos",
+        look_at="compose.yaml, photos: --queues",
+    )
+    # The pool of threads names no processes: its tasks run in the worker's own
+    processes = sum(len(node.said["pool"].get("processes", "1")) for node in found)
+    cpus = cpus_for(stack, "photos")
+    require(
+        processes <= cpus,
+        did="counted the pool processes of the workers that take from `photos`",
+        saw=f"{processes}, which take turns on {cpus} CPU",
+        expected=f"at most {cpus}: a photo is computing, and nothing else",
+        look_at="compose.yaml, photos: --concurrency, and limits",
+    )
+    suppliers.app.send_task("tasks.shrink_photo", ("teapot.jpg",), queue="photos").get(DEADLINE_S)
+
+
+def cpus_for(stack: Stack, service: str) -> int:
+    """Return how many CPUs the containers of a service have together, at least one."""
+    machine = os.cpu_count() or 1
+    definition = stack.project.services.get(service)
+    if definition is None or definition.limits.cpus is None:
+        return machine
+    containers = sum(replica.service == service for replica in stack.ps())
+    return max(1, min(machine, int(definition.limits.cpus * containers)))
+
+
+def test_worker_scales(stack: Stack) -> None:
+    """Docker Compose can run the worker in more than one container."""
+    if sum(replica.service == "worker" for replica in stack.ps()) == 1:
+        try:
+            stack.scale("worker", 2)
+        except TaskyardError as error:
+            raise Unmet(
+                did="scaled `worker` to 2",
+                saw="; ".join(fault.what for fault in error.faults),
+                expected="two containers that both take tasks",
+                look_at="compose.yaml, worker: what is there that only one can have?",
+            ) from None
+    Suppliers(stack).nodes(stack.workers())
+
+
+def test_node_names_differ(stack: Stack) -> None:
+    """No two workers have the same node name."""
+    names = [node.name for node in Suppliers(stack).nodes(stack.workers())]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    require(
+        not twice,
+        did="asked every worker for its name",
+        saw=f"{len(names)} answers, and {names.count(twice[0]) if twice else 0} of them from "
+        f"`{', '.join(twice)}`: what is said to one is done by all of them",
+        expected=f"{len(names)} names",
+        look_at="compose.yaml, worker: --hostname; what does Celery write when you leave it out?",
+    )
+
+
+def test_short_waits_for_no_long(stack: Stack) -> None:
+    """No short task waits behind a long one while a slot is free."""
+    suppliers = Suppliers(stack)
+    nodes = suppliers.of_queue("celery", stack.workers())
+    slots = sum(node.said["pool"]["max-concurrency"] for node in nodes)
+    long = [f"slow-{number}" for number in range(slots - 1)]
+    short = [f"fast-{number}" for number in range(SHORT)]
+    suppliers.send(*long)
+    suppliers.begun(len(long))
+    suppliers.send(*short)
+    suppliers.begun(slots)
+    suppliers.nodes(stack.workers())  # each has had its turn to take what it wants to hold
+    suppliers.answer(*short)
+    late = len(long) + SHORT - suppliers.begun(len(long) + SHORT)
+    suppliers.answer(*long)
+    suppliers.clear(len(long) + SHORT)
+    ahead = [node.said["prefetch_count"] / node.said["pool"]["max-concurrency"] for node in nodes]
+    did = f"let {len(long)} long tasks begin, in all slots but one, and sent {SHORT} short ones"
+    saw = f"{late} short ones that waited until a long one ended, while the free slot had no work"
+    expected = f"all {SHORT} in the free slot"
+    require(
+        not late or max(ahead) <= 1,
+        did=did,
+        saw=saw,
+        expected=expected,
+        look_at=f"celeryconfig.py: a worker may hold {max(ahead):g} messages for each slot, "
+        "and nobody else can have them",
+    )
+    require(
+        not late,
+        did=did,
+        saw=saw,
+        expected=expected,
+        look_at="celeryconfig.py: a worker may hold 1 message for each slot; the one that runs "
+        "is acknowledged already, so it holds one more",
+    )

@@ -1,0 +1,12 @@
+"""How the shop's workers are set up. Change this file."""
+
+import os
+
+broker_url = os.environ["BROKER_URL"]
+result_backend = os.environ["RESULT_URL"]
+
+include = ["tasks"]
+task_routes = {"tasks.shrink_photo": {"queue": "photos"}}
+
+# One message for each slot
+worker_prefetch_multiplier = 1
