@@ -111,3 +111,16 @@ def test_the_recording_of_a_chapter_is_drawn_from_the_lanes(stack: Stack, app: C
     bars = [path for collection in axis.collections for path in collection.get_paths()]
     assert len(bars) == len(timeline.finished)
     assert len(axis.get_yticks()) == len(timeline.lanes())
+
+
+def test_what_a_killed_worker_ran_is_recorded_as_killed(stack: Stack, app: Celery) -> None:
+    """It began, and its worker has started anew: it is drawn up to where that was last heard of."""
+    with Recorder(stack.url("redis"), workers=1) as recorder:
+        app.send_task("tasks.send_email", ("killed@example.com",))
+        recorder.wait_for(lambda seen: bool(seen.runs and seen.runs[0].started), "a task to begin")
+        stack.kill("worker")
+        stack.start("worker")
+        timeline = recorder.wait_for(lambda seen: bool(seen.killed), "the worker to come back")
+    (run,) = timeline.killed
+    assert (run.state, timeline.finished) == ("STARTED", ())
+    assert run.span[0] <= run.span[1]

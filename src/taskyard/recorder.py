@@ -62,6 +62,7 @@ class Recorder:
         self._timeout_s = timeout_s
         self._runs: dict[tuple[str, str, int], TaskRun] = {}
         self._deliveries: Counter[tuple[str, str]] = Counter()
+        self._last_heard: dict[str, float] = {}
         self._lock = threading.Lock()
         self._heard = threading.Event()
         self._nonce = secrets.token_hex(4)
@@ -109,6 +110,10 @@ class Recorder:
         kind = event["type"]
         if kind == HELLO and event.get("nonce") == self._nonce:
             self._heard.set()
+        with self._lock:
+            if kind == "worker-online":
+                self._end_killed(event["hostname"])
+            self._last_heard[event["hostname"]] = event["timestamp"]
         if not kind.startswith("task-") or kind == "task-sent":
             return
         with self._lock:
@@ -129,6 +134,12 @@ class Recorder:
             elif kind in ENDS:
                 run = replace(run, ended=event["timestamp"], state=ENDS[kind])
             self._runs[key] = run
+
+    def _end_killed(self, node: str) -> None:
+        """A worker that says hello again runs nothing of what its predecessor ran."""
+        for key, run in self._runs.items():
+            if run.node == node and run.ended is None and run.killed is None:
+                self._runs[key] = replace(run, killed=self._last_heard.get(node))
 
     def timeline(self) -> Timeline:
         """Return what was recorded so far, without what a worker had received before."""
