@@ -10,6 +10,7 @@ from outside import book, price, store
 app = Celery("shop", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT_URL"])
 # How often a worker looks for messages that nobody acknowledges: each second, not each 100
 app.conf.broker_transport_options = {"unacked_restore_interval": 1, "unacked_restore_throttle": 1}
+app.conf.worker_soft_shutdown_timeout = float(os.environ.get("SOFT_SHUTDOWN_S", "0"))
 
 
 def read(name, rows, begin=0, keyed=False):
@@ -89,7 +90,7 @@ def import_poison(name):
 
 
 @app.task(
-    autoretry_for=(ConnectionError,), retry_backoff=True, retry_backoff_max=600, max_retries=3
+    autoretry_for=(ConnectionError,), retry_backoff=True, retry_backoff_max=1, max_retries=3
 )
 def ask_supplier(name):
     """Ask a supplier whose server is down."""
