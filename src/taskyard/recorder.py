@@ -117,10 +117,7 @@ class Recorder:
         if not kind.startswith("task-") or kind == "task-sent":
             return
         with self._lock:
-            delivery = (event["uuid"], event["hostname"])
-            if kind == "task-received":
-                self._deliveries[delivery] += 1
-            key = (*delivery, self._deliveries[delivery])
+            key = self._key(kind, event["uuid"], event["hostname"])
             run = self._runs.get(key) or TaskRun(event["uuid"], "", "", event["hostname"])
             if kind == "task-received":
                 run = replace(
@@ -134,6 +131,25 @@ class Recorder:
             elif kind in ENDS:
                 run = replace(run, ended=event["timestamp"], state=ENDS[kind])
             self._runs[key] = run
+
+    def _key(self, kind: str, task: str, node: str) -> tuple[str, str, int]:
+        """
+        Find the execution that an event is about; several may have one id.
+
+        A retry or a second delivery may be received before the first execution has ended: a start
+        belongs to the first that has not begun, and an end to the first that still runs.
+        """
+        if kind == "task-received":
+            self._deliveries[task, node] += 1
+            return task, node, self._deliveries[task, node]
+        keys = [(task, node, number + 1) for number in range(self._deliveries[task, node])]
+        for key in keys:
+            run = self._runs[key]
+            has_begun = run.started is not None
+            is_over = run.ended is not None or run.killed is not None
+            if not is_over and has_begun == (kind != "task-started"):
+                return key
+        return keys[-1] if keys else (task, node, 0)
 
     def _end_killed(self, node: str) -> None:
         """A worker that says hello again runs nothing of what its predecessor ran."""

@@ -89,9 +89,7 @@ def import_poison(name):
     return store.get(f"runs:{name}")
 
 
-@app.task(
-    autoretry_for=(ConnectionError,), retry_backoff=True, retry_backoff_max=1, max_retries=3
-)
+@app.task(autoretry_for=(ConnectionError,), retry_backoff=True, retry_backoff_max=1, max_retries=2)
 def ask_supplier(name):
     """Ask a supplier whose server is down."""
     store.incr(f"runs:{name}")

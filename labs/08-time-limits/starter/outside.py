@@ -9,14 +9,18 @@ import redis
 store = redis.Redis.from_url(os.environ["BOOKS_URL"], decode_responses=True)
 
 STEP_S = 0.02
+HANG_UP_S = 0.3
 
 
 def price(name, row):
     """Ask the supplier for a row's price; the line hangs at the rows in the set `hangs:NAME`."""
     if store.sismember(f"hangs:{name}", row):
         store.hincrby(f"asked:{name}", row, 1)
-        while store.sismember(f"hangs:{name}", row):
-            time.sleep(STEP_S)
+        try:
+            while store.sismember(f"hangs:{name}", row):
+                time.sleep(STEP_S)
+        finally:
+            time.sleep(HANG_UP_S)  # whether it answers or not, the line takes its time to close
     return 100 + row
 
 
