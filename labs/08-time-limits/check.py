@@ -120,6 +120,7 @@ def test_stuck_imports_stop_nobody(shop: Shop, stuck: dict[str, str]) -> None:
         expected="the worker gives the stuck ones up, and imports the third",
         look_at="tasks.py: what limits import_csv? compose.yaml: which pool enforces it?",
     )
+    shop.settle("third")
     look_at = "tasks.py, import_csv"
     shop.require_whole("third", did, lost=look_at, twice=look_at)
 

@@ -31,4 +31,5 @@ def book(name, row, cents, key=None):
     Each call is an entry, and so is a second call for the same row. With a key it is not: if the
     books have an entry under this key, nothing happens.
     """
-    store.hsetnx(f"books:{name}", key or uuid4().hex, f"{row} {cents}")
+    own = uuid4().hex if key is None else key
+    store.hsetnx(f"books:{name}", own, f"{row} {cents}")
