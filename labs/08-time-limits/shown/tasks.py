@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 from celery import Celery
 from celery.exceptions import SoftTimeLimitExceeded
@@ -11,6 +12,8 @@ app = Celery("shop", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT
 # How often a worker looks for messages that nobody acknowledges: each second, not each 100
 app.conf.broker_transport_options = {"unacked_restore_interval": 1, "unacked_restore_throttle": 1}
 app.conf.worker_soft_shutdown_timeout = float(os.environ.get("SOFT_SHUTDOWN_S", "0"))
+
+FILL_S = 0.2
 
 
 def read(name, rows, begin=0, keyed=False):
@@ -84,6 +87,7 @@ def import_once(name, rows):
 def import_poison(name):
     """Kill the process that runs it, as a file does that needs more memory than there is."""
     store.incr(f"runs:{name}")
+    time.sleep(FILL_S)
     if store.exists(f"poison:{name}"):
         os.kill(os.getpid(), signal.SIGKILL)
     return store.get(f"runs:{name}")
