@@ -85,6 +85,12 @@ def test_a_killed_execution_overlaps_what_ran_beside_it() -> None:
     assert timeline(killed("host-a", 0, 2), killed("host-a", 1, 2)).at_once() == 2
 
 
+def test_what_was_killed_at_one_moment_ran_in_lanes_of_its_own() -> None:
+    """A worker that was last heard of when its second task began was running both."""
+    both = timeline(killed("host-a", 0, 1), killed("host-a", 1, 1), run("host-a", 3, 4))
+    assert [len(lane.runs) for lane in both.lanes()] == [2, 1]
+
+
 def test_a_task_that_its_worker_had_only_received_is_not_drawn() -> None:
     """A worker that is killed had begun some of its tasks and not others."""
     waits = TaskRun("waits", "work", "()", "celery@host-a", received=0, killed=2)

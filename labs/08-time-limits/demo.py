@@ -122,6 +122,7 @@ def kill(stack: Stack, show: Show) -> None:
         for task, name in (("import_csv", "early"), ("import_late", "late")):
             shop.upload(task, name, HALF)
         with show.step("kill -9, and a new worker"):
+            recorder.note_kill()
             stack.kill("worker")
             left = len(look(shop.url).unacknowledged)
             # What the broker does after visibility_timeout, an hour: here the clock is moved

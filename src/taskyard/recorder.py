@@ -157,6 +157,13 @@ class Recorder:
             if run.node == node and run.ended is None and run.killed is None:
                 self._runs[key] = replace(run, killed=self._last_heard.get(node))
 
+    def note_kill(self) -> None:
+        """Note that what runs now is killed now: a worker that is killed cannot say so."""
+        with self._lock:
+            for key, run in self._runs.items():
+                if run.started is not None and run.ended is None and run.killed is None:
+                    self._runs[key] = replace(run, killed=time.time())
+
     def timeline(self) -> Timeline:
         """Return what was recorded so far, without what a worker had received before."""
         with self._lock:

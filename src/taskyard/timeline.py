@@ -22,7 +22,7 @@ class TaskRun:
         arguments: The positional ones and the named ones, as a text for people.
         node: The worker's node name, `celery@HOST`.
         received, started, ended: Seconds since the epoch, by the worker's clock; None: not yet.
-        killed: When the worker was last heard of that has started anew since; None: it has not.
+        killed: When its worker was killed, or last heard of before it started anew; None: neither.
     """
 
     id: str
@@ -111,7 +111,8 @@ class Timeline:
         for run in sorted(self.drawn, key=lambda run: run.span):
             rows = slots.setdefault(run.node, [])
             for row in rows:
-                if row[-1].span[1] <= run.span[0]:
+                with_it = row[-1].is_killed and row[-1].killed == run.killed
+                if row[-1].span[1] <= run.span[0] and not with_it:
                     row.append(run)
                     break
             else:

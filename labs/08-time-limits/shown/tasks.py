@@ -22,6 +22,7 @@ def read(name, rows, begin=0, keyed=False):
     for row in range(begin, rows):
         key = f"{name}:{row}" if keyed else None
         book(name, row, price(name, row), key)
+    store.incr(f"ended:{name}")
     return rows
 
 
