@@ -111,3 +111,32 @@ def test_the_recording_of_a_chapter_is_drawn_from_the_lanes(stack: Stack, app: C
     bars = [path for collection in axis.collections for path in collection.get_paths()]
     assert len(bars) == len(timeline.finished)
     assert len(axis.get_yticks()) == len(timeline.lanes())
+
+
+def test_what_a_killed_worker_ran_is_recorded_as_killed(stack: Stack, app: Celery) -> None:
+    """By whoever kills, or at the latest when the worker starts anew; a first end stays."""
+    with Recorder(stack.url("redis"), workers=1) as recorder:
+        for name in ("one", "two"):
+            app.send_task("tasks.send_email", (f"{name}@example.com",))
+        recorder.wait_for(lambda seen: sum(bool(run.started) for run in seen.runs) == 2, "both")
+        stack.kill("worker")
+        stack.start("worker")
+        timeline = recorder.wait_for(lambda seen: len(seen.killed) == 2, "the worker to come back")
+        recorder.note_kill()
+        assert recorder.timeline() == timeline
+    assert [run.state for run in timeline.killed] == ["STARTED", "STARTED"]
+    assert [len(lane.runs) for lane in timeline.lanes()] == [1, 1]
+    assert timeline.finished == ()
+
+
+def test_a_kill_that_was_noted_is_seen_before_the_worker_comes_back(
+    stack: Stack, app: Celery
+) -> None:
+    """What ends after all was not killed."""
+    with Recorder(stack.url("redis"), workers=1) as recorder:
+        app.send_task("tasks.send_email", ("killed@example.com",))
+        recorder.wait_for(lambda seen: bool(seen.runs and seen.runs[0].started), "a task to begin")
+        recorder.note_kill()
+        (run,) = recorder.timeline().killed
+        assert run.span[0] < run.span[1]
+        assert recorder.wait(ended=1).killed == ()

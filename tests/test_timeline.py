@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from taskyard.timeline import TaskRun, Timeline
@@ -11,6 +13,10 @@ def run(node: str, started: float, ended: float | None, state: str = "SUCCESS") 
     return TaskRun(
         f"{node}-{started}", "work", "()", f"celery@{node}", started, started, ended, state
     )
+
+
+def killed(node: str, started: float, at: float) -> TaskRun:
+    return replace(run(node, started, None, "STARTED"), killed=at)
 
 
 def timeline(*runs: TaskRun) -> Timeline:
@@ -63,6 +69,48 @@ def test_an_execution_that_has_not_ended_is_not_drawn() -> None:
     unfinished = timeline(run("host-a", 0, 1), run("host-a", 1, None, "STARTED"))
     assert len(unfinished.runs) == 2
     assert len(unfinished.finished) == 1
+
+
+def test_an_execution_that_was_killed_is_drawn_and_not_finished() -> None:
+    """It began, it can never end, and it took its slot as long as its worker lived."""
+    both = timeline(killed("host-a", 0, 2), run("host-a", 3, 4))
+    assert [one.started for one in both.killed] == [0]
+    assert [one.started for one in both.finished] == [3]
+    assert [len(lane.runs) for lane in both.lanes()] == [2]
+    assert (both.begin, both.seconds) == (0, 4)
+
+
+def test_a_killed_execution_overlaps_what_ran_beside_it() -> None:
+    """Two at once are two, whether or not they came to an end."""
+    assert timeline(killed("host-a", 0, 2), killed("host-a", 1, 2)).at_once() == 2
+
+
+def test_what_was_killed_at_one_moment_ran_in_lanes_of_its_own() -> None:
+    """A worker that was last heard of when its second task began was running both."""
+    both = timeline(killed("host-a", 0, 1), killed("host-a", 1, 1), run("host-a", 3, 4))
+    assert [len(lane.runs) for lane in both.lanes()] == [2, 1]
+
+
+def test_a_task_that_its_worker_had_only_received_is_not_drawn() -> None:
+    """A worker that is killed had begun some of its tasks and not others."""
+    waits = TaskRun("waits", "work", "()", "celery@host-a", received=0, killed=2)
+    assert timeline(waits).drawn == ()
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_the_chart_ends_a_killed_execution_with_a_cross(ascii_only: bool) -> None:
+    """Lost, or run again: the cross tells it from one that ended."""
+    lane = timeline(killed("host-a", 0, 2), run("host-a", 3, 4)).chart(52, ascii_only)
+    name, first, second = lane.splitlines()[0].split()
+    assert (name, first[-1], "x" in first[:-1], "x" in second) == ("worker-1", "x", False, False)
+
+
+def test_the_picture_marks_what_was_killed() -> None:
+    """A cross stands where a killed execution ends, and nowhere else."""
+    both = timeline(killed("host-a", 0, 2), run("host-a", 3, 4), run("host-b", 0, 4))
+    (axis,) = both.picture().axes
+    crosses = [(list(line.get_xdata()), list(line.get_ydata())) for line in axis.lines]
+    assert [point for point in crosses if point[0]] == [([2], [0])]
 
 
 def test_the_chart_fits_the_width() -> None:

@@ -62,6 +62,7 @@ class Recorder:
         self._timeout_s = timeout_s
         self._runs: dict[tuple[str, str, int], TaskRun] = {}
         self._deliveries: Counter[tuple[str, str]] = Counter()
+        self._last_heard: dict[str, float] = {}
         self._lock = threading.Lock()
         self._heard = threading.Event()
         self._nonce = secrets.token_hex(4)
@@ -109,13 +110,14 @@ class Recorder:
         kind = event["type"]
         if kind == HELLO and event.get("nonce") == self._nonce:
             self._heard.set()
+        with self._lock:
+            if kind == "worker-online":
+                self._end_killed(event["hostname"])
+            self._last_heard[event["hostname"]] = event["timestamp"]
         if not kind.startswith("task-") or kind == "task-sent":
             return
         with self._lock:
-            delivery = (event["uuid"], event["hostname"])
-            if kind == "task-received":
-                self._deliveries[delivery] += 1
-            key = (*delivery, self._deliveries[delivery])
+            key = self._key(kind, event["uuid"], event["hostname"])
             run = self._runs.get(key) or TaskRun(event["uuid"], "", "", event["hostname"])
             if kind == "task-received":
                 run = replace(
@@ -129,6 +131,38 @@ class Recorder:
             elif kind in ENDS:
                 run = replace(run, ended=event["timestamp"], state=ENDS[kind])
             self._runs[key] = run
+
+    def _key(self, kind: str, task: str, node: str) -> tuple[str, str, int]:
+        """
+        Find the execution that an event is about; several may have one id.
+
+        A retry or a second delivery may be received before the first execution has ended: a start
+        belongs to the first that has not begun, and an end to the first that still runs.
+        """
+        if kind == "task-received":
+            self._deliveries[task, node] += 1
+            return task, node, self._deliveries[task, node]
+        keys = [(task, node, number + 1) for number in range(self._deliveries[task, node])]
+        for key in keys:
+            run = self._runs[key]
+            has_begun = run.started is not None
+            is_over = run.ended is not None or run.killed is not None
+            if not is_over and has_begun == (kind != "task-started"):
+                return key
+        return keys[-1] if keys else (task, node, 0)
+
+    def _end_killed(self, node: str) -> None:
+        """A worker that says hello again runs nothing of what its predecessor ran."""
+        for key, run in self._runs.items():
+            if run.node == node and run.ended is None and run.killed is None:
+                self._runs[key] = replace(run, killed=self._last_heard.get(node))
+
+    def note_kill(self) -> None:
+        """Note that what runs now is killed now: a worker that is killed cannot say so."""
+        with self._lock:
+            for key, run in self._runs.items():
+                if run.started is not None and run.ended is None and run.killed is None:
+                    self._runs[key] = replace(run, killed=time.time())
 
     def timeline(self) -> Timeline:
         """Return what was recorded so far, without what a worker had received before."""

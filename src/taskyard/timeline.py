@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TICK_COLUMNS = 8
+KILLED = "x"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class TaskRun:
         arguments: The positional ones and the named ones, as a text for people.
         node: The worker's node name, `celery@HOST`.
         received, started, ended: Seconds since the epoch, by the worker's clock; None: not yet.
+        killed: When its worker was killed, or last heard of before it started anew; None: neither.
     """
 
     id: str
@@ -31,12 +33,19 @@ class TaskRun:
     started: float | None = None
     ended: float | None = None
     state: str = "RECEIVED"
+    killed: float | None = None
+
+    @property
+    def is_killed(self) -> bool:
+        """Whether it began and can never end: its worker is gone."""
+        return self.started is not None and self.ended is None and self.killed is not None
 
     @property
     def span(self) -> tuple[float, float]:
-        """Return start and end of a finished execution."""
-        assert self.started is not None and self.ended is not None
-        return self.started, self.ended
+        """Return start and end of an execution that has finished or was killed."""
+        end = self.killed if self.is_killed else self.ended
+        assert self.started is not None and end is not None
+        return self.started, end
 
 
 @dataclass(frozen=True)
@@ -66,19 +75,29 @@ class Timeline:
         return tuple(r for r in self.runs if r.started is not None and r.ended is not None)
 
     @property
+    def killed(self) -> tuple[TaskRun, ...]:
+        """Return the executions that began, and whose worker was killed."""
+        return tuple(run for run in self.runs if run.is_killed)
+
+    @property
+    def drawn(self) -> tuple[TaskRun, ...]:
+        """Return the executions that have a length: those that finished, those that were killed."""
+        return self.finished + self.killed
+
+    @property
     def begin(self) -> float:
         """Return when the first execution began; 0 where there is none."""
-        return min((run.span[0] for run in self.finished), default=0.0)
+        return min((run.span[0] for run in self.drawn), default=0.0)
 
     @property
     def seconds(self) -> float:
         """Return the time from the first start to the last end."""
-        return max((run.span[1] for run in self.finished), default=0.0) - self.begin
+        return max((run.span[1] for run in self.drawn), default=0.0) - self.begin
 
     def at_once(self) -> int:
         """Count the most executions that overlap."""
         changes = sorted(
-            change for run in self.finished for change in ((run.span[0], 1), (run.span[1], -1))
+            change for run in self.drawn for change in ((run.span[0], 1), (run.span[1], -1))
         )
         most = running = 0
         for _, change in changes:
@@ -89,10 +108,11 @@ class Timeline:
     def lanes(self) -> list[Lane]:
         """Sort the executions into the fewest slots a node in which none overlap."""
         slots: dict[str, list[list[TaskRun]]] = {}
-        for run in sorted(self.finished, key=lambda run: run.span):
+        for run in sorted(self.drawn, key=lambda run: run.span):
             rows = slots.setdefault(run.node, [])
             for row in rows:
-                if row[-1].span[1] <= run.span[0]:
+                with_it = row[-1].is_killed and row[-1].killed == run.killed
+                if row[-1].span[1] <= run.span[0] and not with_it:
                     row.append(run)
                     break
             else:
@@ -116,6 +136,7 @@ class Timeline:
         Draw the lanes with characters, one line a lane, and the seconds below.
 
         Neighbours take turns in two shades, so that where one task ends and the next begins shows.
+        One that was killed ends with a cross.
         """
         lanes = self.lanes()
         if not lanes:
@@ -133,6 +154,8 @@ class Timeline:
                 first = min(columns - 1, int((started - self.begin) * scale))
                 last = min(columns, max(first + 1, round((ended - self.begin) * scale)))
                 cells[first:last] = shades[number % 2] * (last - first)
+                if run.is_killed:
+                    cells[last - 1] = KILLED
             lines.append(f"{name:<{margin}}{''.join(cells)}".rstrip())
         return "\n".join([*lines, " " * margin + _axis(columns, self.seconds)])
 
@@ -165,6 +188,8 @@ class Timeline:
             spans = [(run.span[0] - self.begin, run.span[1] - run.span[0]) for run in lane.runs]
             colours = ["#2f6f9f" if run.state == "SUCCESS" else "#b5493b" for run in lane.runs]
             axis.broken_barh(spans, (row - 0.35, 0.7), color=colours, edgecolor="white")
+            ends = [run.span[1] - self.begin for run in lane.runs if run.is_killed]
+            axis.plot(ends, [row] * len(ends), "kx", markersize=12, markeredgewidth=3)
         axis.set_yticks(range(len(lanes)), [self.label(lane) for lane in lanes])
         axis.invert_yaxis()
         axis.spines[["top", "right"]].set_visible(False)

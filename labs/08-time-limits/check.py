@@ -1,0 +1,245 @@
+"""The requirements of lab 08, in the order of its README."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+import redis
+from celery import Celery
+
+from taskyard.check import require
+from taskyard.deadline import until
+from taskyard.queue import look
+from taskyard.recorder import wait_for_workers
+from taskyard.stack import Stack
+
+ROWS = 1000
+STUCK = 400
+HALF = 500
+SOON_S = 6.0
+FREE_S = 10.0
+"""More, for a hard limit, and for the pool process that takes the place of a killed one."""
+DEADLINE_S = 40.0
+SETTLE_S = 3.0
+DAY_S = 24 * 60 * 60
+TRIES = 3
+
+
+class Shop:
+    """Who uploads files, and reads the books afterwards."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.app = Celery(broker=stack.url(), backend=stack.url(), set_as_current=False)
+        self.broker = redis.Redis.from_url(stack.url(), decode_responses=True)
+        self.books = redis.Redis.from_url(stack.url(database=1), decode_responses=True)
+
+    def upload(self, name: str, hangs: int | None = None, task_id: str | None = None) -> str:
+        """Have a file imported whose supplier hangs at one of its rows; return the task's id."""
+        if hangs is not None:
+            self.books.sadd(f"hangs:{name}", hangs)
+        return self.app.send_task("tasks.import_csv", (name, ROWS), task_id=task_id).id
+
+    def state(self, task_id: str) -> str:
+        return self.app.AsyncResult(task_id).state
+
+    def has_ended(self, task_id: str) -> bool:
+        return self.state(task_id) in ("SUCCESS", "FAILURE")
+
+    def answer(self, name: str) -> None:
+        """Let the supplier answer again."""
+        self.books.delete(f"hangs:{name}")
+
+    def asked(self, name: str, row: int) -> int:
+        """Count how often the supplier was asked for a row at which its line hung."""
+        return int(self.books.hget(f"asked:{name}", str(row)) or 0)
+
+    def booked(self, name: str) -> Counter[int]:
+        """Count the entries of each row."""
+        return Counter(int(text.split()[0]) for text in self.books.hvals(f"books:{name}"))
+
+    def is_whole(self, name: str) -> bool:
+        return len(self.booked(name)) == ROWS
+
+    def is_quiet(self) -> bool:
+        return look(self.stack.url()).is_quiet
+
+    def settle(self, name: str) -> None:
+        """Give an import that is said to be over a moment to prove the opposite."""
+        with suppress(TimeoutError):
+            until(lambda: self.is_whole(name), "the last rows", SETTLE_S)
+
+    def require_whole(self, name: str, did: str, lost: str, twice: str, how: str = "") -> None:
+        """Require one entry for each row; `lost` and `twice` say where to look."""
+        rows = self.booked(name)
+        more = sum(count > 1 for count in rows.values())
+        expected = f"each of the {ROWS:,} rows once"
+        saw = f"{ROWS - len(rows):,} of {ROWS:,} rows are not in the books{how}"
+        require(len(rows) == ROWS, did=did, saw=saw, expected=expected, look_at=lost)
+        saw = f"{more:,} of {ROWS:,} rows are in the books more than once"
+        require(not more, did=did, saw=saw, expected=expected, look_at=twice)
+
+    def close(self) -> None:
+        for key in self.books.scan_iter("hangs:*"):
+            self.books.delete(key)  # a worker that waits for its supplier is slow to stop
+        self.app.close()
+
+
+@pytest.fixture(scope="module")
+def shop(stack: Stack) -> Iterator[Shop]:
+    shop = Shop(stack)
+    yield shop
+    shop.close()
+
+
+@pytest.fixture(scope="module")
+def stuck(shop: Shop) -> dict[str, str]:
+    """The ids of two imports that hang: one's supplier will answer, the other's will not."""
+    return {name: shop.upload(name, STUCK) for name in ("stuck", "silent")}
+
+
+def test_stuck_imports_stop_nobody(shop: Shop, stuck: dict[str, str]) -> None:
+    """Two imports are stuck, and a third is imported all the same."""
+    third = shop.upload("third")
+
+    def is_imported() -> bool:
+        if shop.asked("stuck", STUCK) > 1:
+            shop.answer("stuck")  # before its tries are over
+        return shop.has_ended(third)
+
+    why = ""
+    try:
+        until(is_imported, "the third import", SOON_S)
+    except TimeoutError:
+        why = pool_without_limits(shop)
+    if not why:
+        with suppress(TimeoutError):
+            until(is_imported, "the third import", FREE_S)
+    did = f"uploaded two files whose supplier hangs at row {STUCK}, and a third behind them"
+    require(
+        shop.has_ended(third),
+        did=did,
+        saw=f"the third still waits: {why or 'nothing ends the other two'}",
+        expected="the worker gives the stuck ones up, and imports the third",
+        look_at="tasks.py: what limits import_csv? compose.yaml: which pool enforces it?",
+    )
+    shop.settle("third")
+    look_at = "tasks.py, import_csv"
+    shop.require_whole("third", did, lost=look_at, twice=look_at)
+
+
+def pool_without_limits(shop: Shop) -> str:
+    """Name the worker's pool if it is one that enforces no limit."""
+    for stats in (shop.app.control.inspect(limit=1, timeout=5).stats() or {}).values():
+        pool = stats["pool"]["implementation"]
+        if "prefork" not in pool:
+            return f"limits mean nothing to this worker's pool, {pool}"
+    return ""
+
+
+def test_import_goes_on(shop: Shop, stuck: dict[str, str]) -> None:
+    """When the supplier answers again, the stuck import ends with each row booked once."""
+    stuck_id = stuck["stuck"]
+    shop.answer("stuck")
+    until(
+        lambda: shop.is_whole("stuck") or shop.has_ended(stuck_id),
+        "the stuck import to end",
+        DEADLINE_S,
+    )
+    shop.settle("stuck")
+    how, lost = "", "tasks.py, import_csv"
+    if shop.state(stuck_id) == "SUCCESS":
+        how = ", and Celery says SUCCESS"
+        lost = "tasks.py: the soft limit is an exception. Which `except` catches it?"
+    elif shop.state(stuck_id) == "FAILURE":
+        error = type(shop.app.AsyncResult(stuck_id).result).__name__
+        how = f": Celery says FAILURE, {error}"
+        lost = "tasks.py: which limit comes first, the one that your code can catch?"
+    shop.require_whole(
+        "stuck",
+        did=f"let the supplier answer that had hung at row {STUCK}, so that a new try succeeds",
+        lost=lost,
+        twice="tasks.py: what tells the books that they know this row?",
+        how=how,
+    )
+
+
+def test_tries_have_an_end(shop: Shop, stuck: dict[str, str]) -> None:
+    """An import whose supplier never answers fails, after RETRIES more tries at most."""
+    most = 1 + int(shop.stack.project.services["worker"].environment["RETRIES"])
+    silent = stuck["silent"]
+    until(
+        lambda: shop.has_ended(silent) or shop.asked("silent", STUCK) > most,
+        "an import to fail whose supplier does not answer",
+        DEADLINE_S,
+    )
+    asked = shop.asked("silent", STUCK)
+    did = "uploaded a file whose supplier never answers"
+    require(
+        asked <= most,
+        did=did,
+        saw=f"try number {asked}, and no end",
+        expected=f"RETRIES is {most - 1}: after {most} tries the import has failed",
+        look_at="tasks.py: how many retries has import_csv?",
+    )
+    require(
+        shop.state(silent) == "FAILURE",
+        did=did,
+        saw=shop.state(silent),
+        expected="FAILURE: whoever asks is told",
+        look_at="tasks.py: what does import_csv do when it gives up?",
+    )
+
+
+def test_killed_worker_loses_nothing(shop: Shop) -> None:
+    """An import whose worker is killed ends with each row booked once."""
+    name = kill_in_the_middle(shop)
+    did = (
+        f"killed the worker with {HALF} rows booked, started it again, and moved the clock on "
+        "by a day, for the broker to deliver again what nobody had acknowledged"
+    )
+    for tag, delivered in shop.broker.zrange("unacked_index", 0, -1, withscores=True):
+        shop.broker.zadd("unacked_index", {tag: delivered - DAY_S})
+    shop.answer(name)
+    shop.stack.start("worker")
+    wait_for_workers(shop.app, 1)
+    until(shop.is_quiet, "the worker to end what was left", DEADLINE_S)
+    shop.settle(name)
+    shop.require_whole(
+        name,
+        did,
+        lost="tasks.py: when does the worker acknowledge the message of an import?",
+        twice="tasks.py: a killed process saves nothing. What tells the books that they know a "
+        "row from the first run?",
+    )
+
+
+def kill_in_the_middle(shop: Shop) -> str:
+    """Kill the worker while it waits for the supplier, before its soft limit; return the file."""
+    for number in range(TRIES):
+        name = f"killed-{number}"
+        task_id = shop.upload(name, HALF)
+        until(lambda name=name: shop.asked(name, HALF), f"row {HALF} of an import", DEADLINE_S)
+        shop.stack.kill("worker")
+        if shop.state(task_id) != "RETRY":  # or this machine was too busy to be in time
+            break
+        shop.answer(name)
+        shop.stack.start("worker")
+    return name
+
+
+def test_two_at_once_book_once(shop: Shop) -> None:
+    """An import that is delivered again while it runs books each row once."""
+    task_id = shop.upload("twice", HALF)
+    until(lambda: shop.asked("twice", HALF), f"row {HALF} of an import", DEADLINE_S)
+    shop.upload("twice", HALF, task_id=task_id)
+    with suppress(TimeoutError):  # the second may have seen that there is a first
+        until(lambda: shop.asked("twice", HALF) > 1, "the second run", SETTLE_S)
+    shop.answer("twice")
+    until(lambda: shop.is_whole("twice") and shop.is_quiet(), "both runs to end", DEADLINE_S)
+    look_at = "tasks.py: two runs read what is done at the same moment. Who can tell them apart?"
+    did = f"delivered an import again while it waited for row {HALF}"
+    shop.require_whole("twice", did, lost=look_at, twice=look_at)
