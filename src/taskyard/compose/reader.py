@@ -21,6 +21,8 @@ from taskyard.compose.shapes import Shapes
 from taskyard.errors import Fault, TaskyardError
 
 _DECLARED = ("networks", "volumes", "secrets", "configs")
+NAME_VARIABLE = "COMPOSE_PROJECT_NAME"
+
 _READ = ("name", "version", "services", *_DECLARED)
 _NOT_READ = ("include", "models")
 _NAME = re.compile(r"[a-zA-Z0-9._-]+")
@@ -35,6 +37,9 @@ def read(
     """
     Read a Compose file as `docker compose` reads it, with every profile.
 
+    The variable `COMPOSE_PROJECT_NAME` is there although nobody has set it: it is the project's
+    name, from `name:` or else from the folder.
+
     Args:
         environ: Variables of the shell; without it those of this process.
         env_files: Files with further variables, a later one before an earlier one, the shell
@@ -44,8 +49,10 @@ def read(
         TaskyardError: All that is wrong with the file, with lines.
     """
     path = absolute(str(path), Path.cwd())
+    environ = os.environ if environ is None else environ
     shapes = Shapes(path)
-    variables = _variables(path, os.environ if environ is None else environ, env_files, shapes)
+    set_somewhere = _variables(path, environ, env_files, shapes)
+    variables = {NAME_VARIABLE: _close_name(path.parent.name), **set_somewhere}
     text = _text(path)
 
     def substitute(part: str, line: int) -> str:
@@ -65,6 +72,8 @@ def read(
         raise TaskyardError(what, path=path, hint="look for lists or maps in each other") from None
     if shapes.faults or project is None:
         raise TaskyardError.of(_ordered(shapes.faults, path))
+    if project.name and NAME_VARIABLE not in set_somewhere:
+        return read(path, {**environ, NAME_VARIABLE: project.name}, env_files)
     return project
 
 
@@ -150,11 +159,16 @@ def _project_name(value: Value | None, shapes: Shapes) -> str | None:
     name = shapes.text(value, filled=True)
     if name is None or value is None or _PROJECT_NAME.fullmatch(name):
         return name
-    close = re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-")
+    close = _close_name(name)
     hint = f"did you mean `{close}`?" if close else "start with a letter or digit"
     what = f"`{name}` cannot be a project's name: small letters, digits, `_` and `-`"
     shapes.fault(what, value.line, hint)
     return None
+
+
+def _close_name(text: str) -> str:
+    """Return what a project is called after a text: without what a name may not hold."""
+    return re.sub(r"[^a-z0-9_-]", "", text.lower()).lstrip("_-")
 
 
 def _ordered(faults: Sequence[Fault], path: Path) -> list[Fault]:
