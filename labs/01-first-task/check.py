@@ -13,7 +13,7 @@ PUBLISH = {"shop": PORT}
 EMAILS = 8
 DEADLINE_S = 30.0
 WORKER_S = 15.0
-TRIES = 3
+TRIES = 2
 
 
 def addresses(customer: str) -> list[str]:
@@ -45,6 +45,8 @@ def test_answer_before_work(stack: Stack) -> None:
         done = len(seen.results) - before
         if waiting and not done:
             return
+        if not waiting and not done:
+            break  # what was sent is the one or the other
         wait_for(lambda seen: seen.is_quiet, broker, timeout_s=DEADLINE_S)
     did = f"ordered, with {EMAILS} e-mails, and looked into Redis when the answer came"
     expected = "messages that still wait for the worker, and no e-mail that is sent already"
