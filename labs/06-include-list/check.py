@@ -30,6 +30,7 @@ EMAILS = 3
 DEADLINE_S = 30.0
 WORKER_S = 20.0
 ANSWER_S = 20.0
+ENDED = {"SUCCESS", "FAILURE"}
 
 # Importing the learner's files must leave nothing beside them.
 sys.dont_write_bytecode = True
@@ -120,7 +121,7 @@ def test_all_work_is_done(stack: Stack, shop: ModuleType, app: Celery) -> None:
         states.update((one.id, one.state) for one in seen.results)
         for queue, messages in seen.waiting.items():
             unread.update((message.id, queue) for message in messages if queue not in read)
-        return all(one in states or one in unread for one in ids.values())
+        return all(states.get(one) in ENDED or one in unread for one in ids.values())
 
     with suppress(TimeoutError):
         until(settled, "the three tasks to end", DEADLINE_S)
@@ -237,28 +238,69 @@ def test_no_email_waits(stack: Stack, shop: ModuleType, app: Celery) -> None:
                 lambda: any(run.id == first and run.started for run in recorder.timeline().runs),
                 "an import to begin",
             )
+            report = shop.close_day("2026-11-24")
             emails = {shop.confirm(f"customer-{number}@example.com") for number in range(EMAILS)}
-
-            def have_come() -> bool:
-                return emails <= {run.id for run in recorder.timeline().runs}
-
-            with suppress(TimeoutError):
-                until(have_come, "the e-mails to reach a worker", ANSWER_S)
-            runs = recorder.timeline().runs
-            importing = {run.node for run in runs if run.name == IMPORT}
-            behind = [run for run in runs if run.id in emails and run.node in importing]
-            require(
-                have_come() and not behind,
-                did=f"sent {EMAILS} e-mails while the rows of {PROCESSES} files were on their way",
-                saw=f"{len(behind)} e-mails came to {told(importing)}, which runs the import",
-                expected="another worker takes them, and sends them",
-                look_at="src/worker/app.py, task_routes: which queue does an e-mail go to?",
-            )
-            until(
-                lambda: emails <= {run.id for run in recorder.timeline().finished},
-                "the e-mails to be sent while the imports wait for rows",
-                DEADLINE_S,
-            )
+            sent_during_imports(stack, recorder, emails)
         finally:
             for name in uploads:
                 shop.add_rows(name, shop.END)
+        until(
+            lambda: report in {run.id for run in recorder.timeline().finished},
+            "a report to be built after the imports",
+            DEADLINE_S,
+        )
+        runs = recorder.timeline().runs
+    mailers = {run.node for run in runs if run.id in emails}
+    other = {run.name for run in runs if run.node in mailers} - {EMAIL}
+    require(
+        not other,
+        did=f"sent a report and {EMAILS} e-mails, and looked at what the e-mails' worker ran",
+        saw=f"{told(mailers)} ran {told(other)} as well",
+        expected="e-mails and nothing else: an e-mail waits behind whatever shares its queue",
+        look_at="src/worker/app.py, task_routes: which tasks go to the queue of the e-mails?",
+    )
+    several = {node: read[node] for node in mailers if len(read[node]) > 1}
+    require(
+        not several,
+        did="asked the e-mails' worker which queues it reads",
+        saw=", ".join(f"`{node}` reads {told(names)}" for node, names in several.items()),
+        expected="the queue of the e-mails and no other",
+        look_at="compose.yaml: --queues of that worker",
+    )
+
+
+def sent_during_imports(stack: Stack, recorder: Recorder, emails: set[str]) -> None:
+    """Require that e-mails come to a worker that runs no import, and are sent by it."""
+    did = f"sent {EMAILS} e-mails while the rows of {PROCESSES} files were on their way"
+    expected = "another worker takes them, and sends them"
+    look_at = "src/worker/app.py, task_routes: which queue does an e-mail go to?"
+
+    def missing() -> set[str]:
+        return emails - {run.id for run in recorder.timeline().runs}
+
+    with suppress(TimeoutError):
+        until(lambda: not missing(), "the e-mails to reach a worker", ANSWER_S)
+    gone, waiting = missing(), look(stack.url()).waiting
+    where = {name for name, queue in waiting.items() if any(one.id in gone for one in queue)}
+    require(
+        not gone,
+        did=did,
+        saw=f"{len(gone)} of them reached no worker in {ANSWER_S:g} s, waiting in {told(where)}",
+        expected=expected,
+        look_at=look_at,
+    )
+    runs = recorder.timeline().runs
+    importing = {run.node for run in runs if run.name == IMPORT}
+    behind = [run for run in runs if run.id in emails and run.node in importing]
+    require(
+        not behind,
+        did=did,
+        saw=f"{len(behind)} e-mails came to {told(importing)}, which runs the import",
+        expected=expected,
+        look_at=look_at,
+    )
+    until(
+        lambda: emails <= {run.id for run in recorder.timeline().finished},
+        "the e-mails to be sent while the imports wait for rows",
+        DEADLINE_S,
+    )
