@@ -180,8 +180,8 @@ def your_files(stack: Stack, show: Show) -> None:
         with show.step("waiting for the third"):
             until(lambda: shop.state(third) == "SUCCESS", "the third", wait_s)
     except TimeoutError:
-        active = len(set(stuck) & set(shop.active()))
-        show.compare(predicted, f"no, not within {wait_s:g} s; {active} of the two still run")
+        still = len(set(stuck) & set(shop.active()))
+        show.compare(predicted, f"no, not within {wait_s:g} s; stuck ones that still run: {still}")
     else:
         show.compare(predicted, "yes: a limit made room for it")
     for name in ("one", "two"):
