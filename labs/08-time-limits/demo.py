@@ -25,6 +25,8 @@ STUCK = 400
 HALF = 500
 SOFT_S, HARD_S = 1.0, 2.0
 WAIT_S = 3.0
+ROOM_S = 4.0
+"""For the pool process that takes the place of a killed one, and for the third import."""
 DAY_S = 24 * 60 * 60
 DEADLINE_S = 30.0
 LIMITS = {
@@ -55,6 +57,11 @@ class Shop:
 
     def state(self, task_id: str) -> str:
         return self.app.AsyncResult(task_id).state
+
+    def active(self) -> list[str]:
+        """Ask the worker for the ids of the tasks that it runs now."""
+        answer = self.app.control.inspect(limit=1, timeout=10).active() or {}
+        return [task["id"] for tasks in answer.values() for task in tasks]
 
     def booked(self, name: str) -> Counter[int]:
         return Counter(int(text.split()[0]) for text in self.books.hvals(f"books:{name}"))
@@ -92,11 +99,10 @@ def limits(stack: Stack, show: Show) -> None:
                 until(lambda task_id=task_id: shop.state(task_id) in ("SUCCESS", "FAILURE"), words)
             else:
                 wait_longer(shop)
-        result = shop.app.AsyncResult(task_id).result
-        state = shop.state(task_id) if options else "PENDING"
-        table.add_row(
-            words, state, repr(result) if options else f"runs after {WAIT_S:g} s and more"
-        )
+        left = repr(shop.app.AsyncResult(task_id).result)
+        if task_id in shop.active():
+            left = f"still active after {WAIT_S:g} s"
+        table.add_row(words, shop.state(task_id), left)
         shop.answer(name)
     show.table(table)
     show.compare(predicted, "the soft one, an exception that the task can catch")
@@ -125,7 +131,7 @@ def kill(stack: Stack, show: Show) -> None:
             recorder.note_kill()
             stack.kill("worker")
             left = len(look(shop.url).unacknowledged)
-            # What the broker does after visibility_timeout, an hour: here the clock is moved
+            # A worker puts back what is older than visibility_timeout, an hour: make it so old
             for tag, delivered in shop.broker.zrange("unacked_index", 0, -1, withscores=True):
                 shop.broker.zadd("unacked_index", {tag: delivered - DAY_S})
             for name in ("early", "late"):
@@ -167,14 +173,15 @@ def your_files(stack: Stack, show: Show) -> None:
         stack.up()
     shop = Shop(stack)
     predicted = show.predict("is the third imported?")
-    for name in ("one", "two"):
-        shop.upload("import_csv", name, STUCK)
+    stuck = [shop.upload("import_csv", name, STUCK) for name in ("one", "two")]
+    wait_s = float(stack.project.services["worker"].environment["HARD_S"]) + ROOM_S
     third = shop.app.send_task("tasks.import_csv", ("three", ROWS)).id
     try:
         with show.step("waiting for the third"):
-            until(lambda: shop.state(third) == "SUCCESS", "the third", WAIT_S)
+            until(lambda: shop.state(third) == "SUCCESS", "the third", wait_s)
     except TimeoutError:
-        show.compare(predicted, f"no, not within {WAIT_S:g} s: both slots are taken")
+        still = len(set(stuck) & set(shop.active()))
+        show.compare(predicted, f"no, not within {wait_s:g} s; stuck ones that still run: {still}")
     else:
         show.compare(predicted, "yes: a limit made room for it")
     for name in ("one", "two"):

@@ -84,7 +84,7 @@ def import_once(name, rows):
     return read(name, rows, keyed=True)
 
 
-@app.task(acks_late=True, reject_on_worker_lost=True)
+@app.task(acks_late=True, reject_on_worker_lost=True, max_retries=0)
 def import_poison(name):
     """Kill the process that runs it, as a file does that needs more memory than there is."""
     store.incr(f"runs:{name}")
