@@ -3,7 +3,9 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import redis
 from celery import Celery
@@ -11,6 +13,8 @@ from celery import Celery
 from taskyard.console import Show
 from taskyard.deadline import until
 from taskyard.engine.protocol import ServiceError
+from taskyard.errors import TaskyardError
+from taskyard.lab import load
 from taskyard.recorder import wait_for_workers
 from taskyard.stack import Stack
 from taskyard.timeline import TaskRun, Timeline
@@ -22,6 +26,8 @@ AFTER = 4
 MISSED = 4
 MARK = 0.1
 """How wide a tick is drawn: it has no length, so a part of the time between two of them."""
+
+leftovers = load(Path(__file__).with_name("leftovers.py"))
 
 
 @dataclass
@@ -67,8 +73,8 @@ class Watch:
 
 
 def demo(stack: Stack, show: Show) -> None:
-    services = stack.project.services.values()
-    every_s = float(next(filter(None, (s.environment.get("REPORT_EVERY_S") for s in services))))
+    take_files_along(stack)
+    every_s = interval_s(stack)
     show.say()
     show.say(
         f"The report is due every {every_s:g} s here. Beat writes a message for each tick and "
@@ -86,6 +92,36 @@ def demo(stack: Stack, show: Show) -> None:
     show.say(
         "Two beats do not share a schedule: each sends all of it. And a beat that was down knows "
         "one thing, when it sent the last tick, so it catches up once."
+    )
+
+
+def take_files_along(stack: Stack) -> None:
+    """Have what beat writes go with the run, as with a container; a kept run keeps it."""
+    close = stack.close
+
+    def close_and_remove(keep: bool = False) -> None:
+        if keep or stack.choice.name != "local":
+            close(keep)
+            return
+        with suppress(TaskyardError):
+            stack.stop("beat")  # so that it removes its pid file, wherever that is
+        close()
+        for path in leftovers.files(stack.project):
+            path.unlink()
+
+    stack.close = close_and_remove
+
+
+def interval_s(stack: Stack) -> float:
+    """Read from the Compose file how long a night is here."""
+    services = stack.project.services.values()
+    for service in services:
+        if text := service.environment.get("REPORT_EVERY_S"):
+            return float(text)
+    raise TaskyardError(
+        "no service has `REPORT_EVERY_S`, so the report is due at night alone",
+        path=stack.project.path,
+        hint='give beat the variable for the demo: REPORT_EVERY_S: "0.5"',
     )
 
 

@@ -38,8 +38,8 @@ def due(task: str, days: str, *starts: str) -> object:
                     last = now
                     found.append(now.timestamp())
                 now = datetime.fromtimestamp(now.timestamp() + max(rest_s, 0.001), app.timezone)
-    lasting = [e.name for e in entries if not e.options.get("expires", app.tasks[task].expires)]
-    return {"due": found, "never expires": lasting}
+    expires = [entry.options.get("expires", app.tasks[task].expires) for entry in entries]
+    return {"due": found, "expires": expires}
 
 
 def second(*command: str) -> object:
@@ -75,4 +75,4 @@ def remembered(task: str, name: str = "") -> object:
 
 
 if __name__ == "__main__":
-    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:]), default=str))
