@@ -16,7 +16,7 @@ suppliers = redis.Redis.from_url(
 )
 
 ROW_S = 0.05
-ANSWER_S = 50
+ANSWER_S = 3000
 PIXELS = 2_000_000
 
 
