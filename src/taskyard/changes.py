@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from taskyard.compose import Service, read
+from taskyard.deadline import until
 from taskyard.stack import Stack
 
 Answer = Literal["nothing", "recreate", "restart", "rebuild"]
@@ -124,6 +125,7 @@ class Measurement:
         self._folder = lay_out(folder)
         # It removes the containers also when this process is killed
         self._stack = Stack(folder, "docker", label="changes")
+        self._restarts = Counter[str]()
 
     def __enter__(self) -> Measurement:
         try:
@@ -147,6 +149,7 @@ class Measurement:
         if self._container()["Id"] != container:
             return "recreate"
         self._compose("restart", "api")
+        self._restarts[container] += 1
         if self._effect() != before:
             return "restart"
         self._compose("up", "--detach", "--build")
@@ -155,11 +158,15 @@ class Measurement:
     def _effect(self) -> tuple[str, str]:
         """Return what the container runs: what its process said last, and its health check."""
         container = self._container()
-        end, began = time.monotonic() + 20, container["State"]["StartedAt"]
-        lines: list[str] = []
-        while not lines and time.monotonic() < end:
-            lines = self._docker("logs", "--since", began, container["Id"]).split("\n")[:-1]
-        return lines[-1], json.dumps(container["Config"]["Healthcheck"])
+        starts = 1 + self._restarts[container["Id"]]
+
+        # Not `--since`: on a busy machine the process speaks before Docker notes its start
+        def said() -> list[str]:
+            lines = self._docker("logs", container["Id"]).split("\n")[:-1]
+            return lines if len(lines) >= starts else []
+
+        last = until(said, "the shop to say what it was started with")[-1]
+        return last, json.dumps(container["Config"]["Healthcheck"])
 
     def _container(self) -> dict[str, Any]:
         ids = self._compose("ps", "--all", "--quiet", "api").split()
