@@ -7,13 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from taskyard.course import ROOT
+from taskyard.deadline import until
 from taskyard.errors import TaskyardError
 from taskyard.notebook import build, is_current
 
@@ -194,21 +193,14 @@ def test_a_build_that_is_killed_leaves_no_process_and_no_file(
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    until(lambda: (tmp_path / "pids").exists())
+    until((tmp_path / "pids").exists, "the processes to begin", GONE_S)
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     assert list(temporary.iterdir())
     builder.send_signal(number)
     builder.wait()
-    until(lambda: not any(map(is_alive, pids)))
-    until(lambda: not list(temporary.iterdir()))
+    until(lambda: not any(map(is_alive, pids)), "the processes to end", GONE_S)
+    until(lambda: not list(temporary.iterdir()), "the folders to go", GONE_S)
     assert {path.name for path in tmp_path.iterdir()} == {chapter.name, "pids", "temporary"}
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + GONE_S
-    while not is_so():
-        assert time.monotonic() < end, f"not so after {GONE_S:g} s"
-        time.sleep(0.02)
 
 
 def is_alive(pid: int) -> bool:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 import redis
 
 from taskyard.course import Course
+from taskyard.deadline import until
 from taskyard.errors import TaskyardError
 from taskyard.workbench import Bench, open_files, open_lab, open_stack
 
@@ -167,15 +167,8 @@ def test_a_killed_kernel_leaves_no_server_and_no_file(course: Course, tmp_path: 
         server = client.info("server")["process_id"]
     os.killpg(kernel.pid, signal.SIGKILL)
     kernel.communicate()
-    until(lambda: not is_alive(server))
-    until(lambda: not list(temporary.iterdir()))
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + GONE_S
-    while not is_so():
-        assert time.monotonic() < end, f"not so after {GONE_S:g} s"
-        time.sleep(0.02)
+    until(lambda: not is_alive(server), "the server to end", GONE_S)
+    until(lambda: not list(temporary.iterdir()), "the folders to go", GONE_S)
 
 
 def is_alive(pid: int) -> bool:

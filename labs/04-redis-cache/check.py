@@ -65,10 +65,9 @@ def call(
     try:
         return post(stack.http("shop", PORT, shop) + path, content, timeout_s=timeout_s)
     except (ConnectionError, urllib.error.URLError, ValueError):
-        lines = [line for line in stack.logs("shop", shop).splitlines() if line.strip("- ")]
         raise Unmet(
             did=f"called {path} with {json.dumps(content)}",
-            saw=f"no answer; the shop's log ends with: {lines[-1] if lines else 'nothing'}",
+            saw=f"no answer; the shop's log ends with: {stack.last_line('shop', shop)}",
             expected="an answer",
             look_at="cache.py: the code that the line in the log names",
         ) from None

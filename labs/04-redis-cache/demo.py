@@ -12,6 +12,7 @@ import redis
 from rich.table import Table
 
 from taskyard.console import Show
+from taskyard.deadline import until
 from taskyard.stack import Stack
 
 LAB = Path(__file__).parent
@@ -96,11 +97,11 @@ def serve(stack: Stack, cache: str, customers: int, each: int, prompts: int, *sh
     command = ["python", "-c", SHOP, cache, *arguments]
     with ThreadPoolExecutor(len(shops)) as pool:
         runs = [pool.submit(stack.exec, "shop", command, shop) for shop in shops]
-        end = time.monotonic() + DEADLINE_S
-        while int(store.get("ready") or 0) < len(shops) and not any(r.done() for r in runs):
-            if time.monotonic() > end:
-                raise TimeoutError(f"{len(shops)} shops to be ready: not within {DEADLINE_S:g} s")
-            time.sleep(0.02)
+        until(
+            lambda: int(store.get("ready") or 0) >= len(shops) or any(r.done() for r in runs),
+            f"{len(shops)} shops to be ready",
+            DEADLINE_S,
+        )
         began = time.monotonic()
         store.set("go", 1)
         done = [run.result() for run in runs]

@@ -67,7 +67,7 @@ def app(stack: Stack) -> Iterator[Celery]:
             return bool(wait_for_workers(app, max(1, stack.workers()), timeout_s=0))
         for one in stack.ps():
             if one.state == "exited":
-                last = ["nothing", *stack.logs(one.service, one.index).strip().splitlines()][-1]
+                last = stack.last_line(one.service, one.index)
                 saw = f"`{one.name}` ended with exit code {one.exit_code}; its log ends: {last}"
                 raise Unmet(did, saw, expected, "src/worker/app.py, include; compose.yaml")
         return False

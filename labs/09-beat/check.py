@@ -193,7 +193,7 @@ def said_last(stack: Stack, several: list[Replica]) -> str:
     if not several:
         return "No service runs `celery -A tasks beat`"
     return " ".join(
-        f"The log of {service} ends with: {last_line(stack, service)}"
+        f"The log of {service} ends with: {stack.last_line(service)}"
         for service in sorted({replica.service for replica in several})
     )
 
@@ -319,7 +319,7 @@ def test_a_killed_beat_starts_again(stack: Stack) -> None:
     except TimeoutError:
         raise Unmet(
             did=did,
-            saw=f"it sent none; its log ends with: {last_line(stack, 'beat')}",
+            saw=f"it sent none; its log ends with: {stack.last_line('beat')}",
             expected="ticks, as before",
             look_at="compose.yaml, beat: what did the killed one leave behind?",
         ) from None
@@ -332,10 +332,6 @@ def test_a_killed_beat_starts_again(stack: Stack) -> None:
         expected="one for all that were missed, then one at a time",
         look_at="tasks.py: who sends what was missed?",
     )
-
-
-def last_line(stack: Stack, service: str) -> str:
-    return (stack.logs(service).strip().splitlines() or ["nothing"])[-1]
 
 
 def test_a_new_container_remembers(stack: Stack) -> None:

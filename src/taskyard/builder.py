@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from taskyard.engine.remains import PROJECT_LABEL, PROJECT_MARK, remove_docker_project
+from taskyard.engine.client import docker
+from taskyard.engine.remains import PROJECT_LABEL, remove_docker_project
 from taskyard.errors import TaskyardError
 
 BUILD_S = 1800.0
@@ -97,7 +96,8 @@ class Builder:
         given = [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
         given += [f"--target={target}"] if target else []
         begin = time.monotonic()
-        done = self._docker(
+        done = docker(
+            self.project,
             *("build", "--progress=plain", f"--tag={image}", f"--file={folder / dockerfile}"),
             *(f"--label={PROJECT_LABEL}={self.project}", *given, *options, str(folder)),
             timeout_s=BUILD_S,
@@ -130,7 +130,7 @@ class Builder:
         label = f"--label={PROJECT_LABEL}={self.project}"
         container = self.run("run", "--detach", label, *options, image, *command).strip()
         status = self.run("wait", container).strip()
-        written = self._docker("logs", container, timeout_s=COMMAND_S)
+        written = docker(self.project, "logs", container, timeout_s=COMMAND_S)
         self.run("rm", container)
         if status != "0":
             last = (written.stderr.strip() or written.stdout.strip()).splitlines() or ["nothing"]
@@ -144,7 +144,7 @@ class Builder:
         Raises:
             TaskyardError: It failed.
         """
-        done = self._docker(*arguments, timeout_s=timeout_s)
+        done = docker(self.project, *arguments, timeout_s=timeout_s)
         if done.returncode:
             said = (done.stderr.strip() or done.stdout.strip()).splitlines() or [""]
             line = next((line for line in said if "Error response" in line), said[-1])
@@ -153,7 +153,7 @@ class Builder:
 
     def logs(self, container: str) -> str:
         """Return what a container wrote, to stdout and to stderr."""
-        done = self._docker("logs", container, timeout_s=COMMAND_S)
+        done = docker(self.project, "logs", container, timeout_s=COMMAND_S)
         return done.stdout + done.stderr
 
     def layers(self, image: str) -> list[int]:
@@ -180,23 +180,6 @@ class Builder:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _docker(self, *arguments: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
-        try:
-            return subprocess.run(
-                ["docker", *arguments],
-                env={**os.environ, PROJECT_MARK: self.project, "DOCKER_BUILDKIT": "1"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout_s,
-                check=False,
-                start_new_session=True,  # Ctrl-C must not cut a removal in half
-            )
-        except subprocess.TimeoutExpired as error:
-            what = f"`docker {arguments[0]}` did not end within {timeout_s:g} s"
-            raise TaskyardError(what) from error
 
 
 def read_log(log: str) -> Iterator[BuiltStep]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from taskyard.compose import Service, read
 from taskyard.deadline import until
+from taskyard.engine.client import docker
 from taskyard.stack import Stack
 
 Answer = Literal["nothing", "recreate", "restart", "rebuild"]
@@ -50,6 +50,7 @@ signal.pause()
 }
 IN_THE_IMAGE = ("Dockerfile", "shop.py")
 MOUNTED = ("prices.txt",)
+DOCKER_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -178,11 +179,6 @@ class Measurement:
         return self._docker("compose", *place, *arguments)
 
     def _docker(self, *arguments: str) -> str:
-        return subprocess.run(
-            ["docker", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=300,
-        ).stdout
+        done = docker(self._stack.name, *arguments, timeout_s=DOCKER_S)
+        done.check_returncode()
+        return done.stdout

@@ -56,10 +56,9 @@ def ask(stack: Stack, service: str, port: int, path: str, content: object = None
         with urllib.request.urlopen(f"{stack.http(service, port)}{path}", body, ASK_S) as answer:
             return json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
-        lines = [line for line in stack.logs(service).splitlines() if line.strip("- ")]
         raise Unmet(
             did=f"asked the {service} for {path}",
-            saw=f"no answer ({error}); its log ends with: {lines[-1] if lines else 'nothing'}",
+            saw=f"no answer ({error}); its log ends with: {stack.last_line(service)}",
             expected="an answer",
             look_at="the code that the line in the log names",
         ) from None

@@ -114,9 +114,8 @@ class Recorder:
             if kind == "worker-online":
                 self._end_killed(event["hostname"])
             self._last_heard[event["hostname"]] = event["timestamp"]
-        if not kind.startswith("task-") or kind == "task-sent":
-            return
-        with self._lock:
+            if not kind.startswith("task-") or kind == "task-sent":
+                return
             key = self._key(kind, event["uuid"], event["hostname"])
             run = self._runs.get(key) or TaskRun(event["uuid"], "", "", event["hostname"])
             if kind == "task-received":

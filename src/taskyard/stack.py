@@ -112,9 +112,14 @@ class Stack:
             lambda: any(map(self.logs(service).count, texts)),
             f"`{service}` to write {wanted}",
             timeout_s,
-            lambda: f"a log that ends with: {self.logs(service).strip().rpartition(chr(10))[2]}",
+            lambda: f"a log that ends with: {self.last_line(service)}",
         )
         return self.logs(service)
+
+    def last_line(self, service: str, index: int | None = None) -> str:
+        """Return how a log ends, without lines that only rule off; `nothing` where it is empty."""
+        lines = (line.strip() for line in reversed(self.logs(service, index).splitlines()))
+        return next((line for line in lines if line.strip("- ")), "nothing")
 
     def __enter__(self) -> Stack:
         try:

@@ -27,20 +27,20 @@ services:
 WORKER = """
   worker:
     image: taskyard-runtime
-    command: celery -A shop_tasks worker --concurrency=1
+    command: celery -A {tasks} worker --concurrency={slots}
     environment:
       BROKER_URL: redis://redis:6379/0
       RESULT_URL: redis://redis:6379/1
     volumes: [".:/lab:ro"]
     depends_on:
-      redis: {condition: service_healthy}
+      redis: {{condition: service_healthy}}
 """
 
 
-def stack_of(folder: Path, text: str) -> Stack:
+def stack_of(folder: Path, text: str, tasks: Path = SHOP) -> Stack:
     """Lay out a project of these services."""
     (folder / "compose.yaml").write_text(text)
-    shutil.copy(SHOP, folder)
+    shutil.copy(tasks, folder)
     return Stack(folder, "local")
 
 
@@ -65,15 +65,23 @@ def app(url: str, stack: Stack) -> Celery:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """The tasks as their producer imports them, while a worker runs that imports them too."""
+def shop(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ModuleType]:
+    """
+    The tasks as their producer imports them, while a worker runs that imports them too.
+
+    A module of claims may set `TASKS`, a file of tasks of its own, and `SLOTS`.
+    """
+    tasks: Path = getattr(request.module, "TASKS", SHOP)
+    worker = WORKER.format(tasks=tasks.stem, slots=getattr(request.module, "SLOTS", 1))
     with (
-        stack_of(tmp_path_factory.mktemp("shop"), SERVER + WORKER) as stack,
+        stack_of(tmp_path_factory.mktemp(tasks.stem), SERVER + worker, tasks) as stack,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("BROKER_URL", stack.url())
         patch.setenv("RESULT_URL", stack.url(database=1))
-        spec = importlib.util.spec_from_file_location(SHOP.stem, SHOP)
+        spec = importlib.util.spec_from_file_location(tasks.stem, tasks)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)

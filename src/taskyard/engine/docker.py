@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -16,9 +15,10 @@ import yaml
 from taskyard.compose.model import Project
 from taskyard.course import ROOT
 from taskyard.engine import container_names, ports, reports
+from taskyard.engine.client import docker
 from taskyard.engine.holder import Holder
 from taskyard.engine.protocol import Completed, Replica, Run, ServiceError
-from taskyard.engine.remains import PROJECT_LABEL, PROJECT_MARK
+from taskyard.engine.remains import PROJECT_LABEL
 from taskyard.errors import TaskyardError
 
 IMAGE = "taskyard-runtime"
@@ -141,31 +141,9 @@ class DockerEngine:
     def _docker(
         self, *arguments: str, timeout_s: float = 60.0, stderr: int = subprocess.PIPE
     ) -> subprocess.CompletedProcess[str]:
-        """Run the client, marked so that the supervisor finds it when this process is gone."""
         if arguments[0] not in QUESTIONS:
             self._endpoints.clear()
-        try:
-            return subprocess.run(
-                ["docker", *arguments],
-                env={
-                    **os.environ,
-                    PROJECT_MARK: self._run.name,
-                    "COMPOSE_ANSI": "never",
-                    "DOCKER_BUILDKIT": "1",
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-                errors="replace",
-                timeout=timeout_s,
-                check=False,
-                start_new_session=True,  # Ctrl-C must not cut a removal in half
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ServiceError(
-                f"`docker {shlex.join(arguments)}` did not end within {timeout_s:g} s"
-            ) from error
+        return docker(self._run.name, *arguments, timeout_s=timeout_s, stderr=stderr)
 
     def _inspect(self) -> list[dict[str, Any]]:
         """Ask for all containers; which there are is asked anew when Compose has run."""
