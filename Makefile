@@ -78,7 +78,7 @@ cards-watch: .venv/.lab FORCE ## Check and build the decks whenever a card file 
 ##@ Maintain
 
 test: .venv/.test FORCE ## Run every test that this machine can; this is all of CI (ARGS="-k name")
-	@$(PY) -m pytest -n 3 --dist loadgroup $(NBVAL) $(ARGS)
+	@$(PY) -m pytest -n auto --dist loadgroup $(NBVAL) $(ARGS)
 
 lint: .venv/.test FORCE ## Run the linters and the type checker alone
 	@$(PY) -m pytest -q tests/test_lint.py

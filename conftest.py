@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from taskyard.engine import docker_missing
+
+MOST_WORKERS = 8
+"""Each may have a stack of half a dozen containers up."""
 
 
 @cache
@@ -22,6 +26,17 @@ def missing_docker() -> str:
 def required() -> list[str]:
     """What must not be skipped here, from TASKYARD_REQUIRE (words with commas between)."""
     return [word.strip() for word in os.environ.get("TASKYARD_REQUIRE", "").split(",")]
+
+
+def pytest_configure() -> None:
+    """Let what the tests start hear Ctrl-C: a shell takes it from what it runs in the background."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many test processes: two a core, because a lab waits longer than it computes."""
+    return min(2 * (os.cpu_count() or 1), MOST_WORKERS)
 
 
 @pytest.hookimpl(tryfirst=True)

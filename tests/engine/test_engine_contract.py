@@ -572,10 +572,9 @@ def test_a_failure_inside_the_block_leaves_nothing(engine: str, tmp_path: Path) 
 
 
 HOLDER = """
-import signal, sys, time
+import sys, time
 from pathlib import Path
 from taskyard.stack import Stack
-signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it
 stack = Stack(Path(sys.argv[1]), sys.argv[2])
 print(stack.name, flush=True)
 with stack:
