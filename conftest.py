@@ -29,7 +29,7 @@ def required() -> list[str]:
 
 
 def pytest_configure() -> None:
-    """Let what the tests start hear Ctrl-C: a shell takes it from what it runs in the background."""
+    """Let what the tests start hear Ctrl-C: run in the background, a shell has taken it away."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -1,4 +1,4 @@
-"""What the claims about limits run: tasks that are killed, and count their runs."""
+"""What the claims about limits run: tasks that are killed, and tasks that outlast a limit."""
 
 import os
 import signal
@@ -37,3 +37,17 @@ def hang(name):
 def hang_again(name):
     """Do the same, and let the message be delivered again."""
     hang.run(name)
+
+
+@app.task
+def wait(seconds):
+    """Wait without computing."""
+    time.sleep(seconds)
+
+
+@app.task
+def compute(seconds):
+    """Compute without waiting."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
