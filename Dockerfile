@@ -10,8 +10,8 @@ ENV PATH=/opt/venv/bin:$PATH \
 # Neither a worker nor a notebook needs root. The numbers are those of the first user of most machines,
 # so that files in a mounted folder have the owner who made them.
 RUN groupadd --gid 1000 learner && useradd --uid 1000 --gid 1000 --create-home learner
-# The official image leaves Python's own library uncompiled, and the user above could not keep what a
-# process compiles: without this each worker compiles some 240 modules before its first task, every time.
+# The official image leaves Python's own library uncompiled (docker-library/python, issue 615), and the
+# user above could not keep what a process compiles: without this each worker compiles 240 modules again.
 RUN python -m compileall -q "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 
 # The tools that build. They stay behind: only /opt/venv is copied out of here.

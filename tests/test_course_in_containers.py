@@ -132,6 +132,17 @@ def test_a_notebook_finds_redis(running: Running) -> None:
     assert running.compose("exec", "-T", "jupyter", "python", "-c", program).strip() == "True"
 
 
+def test_no_process_compiles_a_module_again(running: Running) -> None:
+    """Neither Celery's modules nor Python's own, which the official image has uncompiled."""
+    program = (
+        "import os, sys, celery.apps.worker;"
+        "specs = [getattr(module, '__spec__', None) for module in sys.modules.values()];"
+        "compiled = [spec.cached for spec in specs if spec and spec.cached];"
+        "print([path for path in compiled if not os.path.exists(path)])"
+    )
+    assert running.compose("exec", "-T", "jupyter", "python", "-c", program).strip() == "[]"
+
+
 def test_the_learner_writes_to_the_desk_and_nowhere_else(running: Running) -> None:
     program = (
         "import os; print(os.access('work', os.W_OK), os.access('labs', os.W_OK),"
