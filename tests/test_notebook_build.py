@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import is_alive
 
 from taskyard.course import ROOT
 from taskyard.deadline import until
@@ -201,8 +202,3 @@ def test_a_build_that_is_killed_leaves_no_process_and_no_file(
     until(lambda: not any(map(is_alive, pids)), "the processes to end", GONE_S)
     until(lambda: not list(temporary.iterdir()), "the folders to go", GONE_S)
     assert {path.name for path in tmp_path.iterdir()} == {chapter.name, "pids", "temporary"}
-
-
-def is_alive(pid: int) -> bool:
-    process = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
-    return process.stdout.strip()[:1] not in ("", "Z")

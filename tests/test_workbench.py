@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from processes import is_alive
 
 from taskyard.course import Course
 from taskyard.deadline import until
@@ -169,8 +170,3 @@ def test_a_killed_kernel_leaves_no_server_and_no_file(course: Course, tmp_path: 
     kernel.communicate()
     until(lambda: not is_alive(server), "the server to end", GONE_S)
     until(lambda: not list(temporary.iterdir()), "the folders to go", GONE_S)
-
-
-def is_alive(pid: int) -> bool:
-    process = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
-    return process.stdout.strip()[:1] not in ("", "Z")

@@ -30,8 +30,6 @@ SLACK = 1.5
 """The catch-up, and a first tick that came late because beat had to connect before it."""
 DEADLINE_S = 30.0
 TALK_S = 10.0
-REFUSED = 73
-"""What beat ends with when its pid file names another process that lives."""
 DAY_S = 86400
 ZONE = ZoneInfo("Europe/Berlin")
 WEEKS = (datetime(2026, 3, 27, 12, tzinfo=ZONE), datetime(2026, 10, 23, 12, tzinfo=ZONE))
@@ -148,16 +146,17 @@ def test_each_tick_is_sent_once(stack: Stack) -> None:
         ) from None
     sent = senders()
     ended = [replica for replica in beats(stack) if replica.exit_code is not None]
-    refused = [replica.name for replica in ended if replica.exit_code == REFUSED]
+    refused = [replica for replica in ended if replica.exit_code == leftovers.REFUSED]
     # two that write one schedule file can tear it from each other
-    broken = [replica for replica in ended if len(several) > 1 and replica.exit_code != REFUSED]
+    broken = [replica for replica in ended if len(several) > 1 and replica not in refused]
     services = {replica.service for replica in several}
     if any("--pidfile" in text_of(stack, service) for service in services):
         said = " and ".join(f"{count} from {name}" for name, count in sent.items())
         if refused:
             raise guarded_by_pid_file(
-                f"Here {' and '.join(refused)} ended with {REFUSED}, because both are processes "
-                "of one machine; two containers would both send"
+                f"Here {' and '.join(replica.name for replica in refused)} ended with "
+                f"{leftovers.REFUSED}, because both are processes of one machine; two containers "
+                "would both send"
             )
         if len(sent) > 1:
             raise guarded_by_pid_file(f"Both send: {said}")
@@ -299,7 +298,8 @@ def test_a_second_beat_is_refused(stack: Stack) -> None:
         code is not None,
         did="ran the command of beat once more in its container, while the first one ran",
         saw="a second beat that begins to send, and nobody stops it",
-        expected=f"it ends by itself and before, as Celery's own guard does with {REFUSED}",
+        expected="it ends by itself and before, as Celery's own guard does with "
+        f"{leftovers.REFUSED}",
         look_at=look_at,
     )
 

@@ -24,8 +24,6 @@ QUEUE = "celery"
 TICKS = 6
 AFTER = 4
 MISSED = 4
-REFUSED = 73
-"""What beat ends with when its pid file names another process that lives."""
 MARK = 0.1
 """How wide a tick is drawn: it has no length, so a part of the time between two of them."""
 
@@ -141,7 +139,7 @@ def two_beats(stack: Stack, show: Show, every_s: float) -> Watch:
 
     def is_clear() -> bool:
         nonlocal refused
-        refused = refused or any(replica.exit_code == REFUSED for replica in stack.ps())
+        refused = refused or any(replica.exit_code == leftovers.REFUSED for replica in stack.ps())
         return refused or len(watch.senders()) == 2
 
     with show.step(f"watching {TICKS} ticks"):

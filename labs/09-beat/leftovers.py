@@ -10,6 +10,8 @@ from taskyard.compose.model import Project, Service
 
 SCHEDULE = "celerybeat-schedule"
 BEAT = {"beat", "-B", "--beat"}
+REFUSED = 73
+"""What beat ends with when its pid file names another process that lives."""
 
 
 def words_of(service: Service) -> list[str]:
