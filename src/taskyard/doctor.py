@@ -51,7 +51,7 @@ def examine(root: Path) -> Iterator[Finding]:
     cure = "" if memory > MEMORY_BYTES else "close something: a lab's stack takes up to 1 GB"
     yield Finding("memory", f"{memory / 1e9:.1f} GB free", cure)
     try:
-        port = ports.free_port(attempts=100)
+        port = ports.free_port()
     except TaskyardError as error:
         yield Finding("ports", str(error), "something keeps this user from listening on 127.0.0.1")
     else:

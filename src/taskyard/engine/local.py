@@ -52,6 +52,7 @@ class LocalEngine:
         }
         links = [link for place in self._places.values() for link in place.volumes]
         self._holder = Holder(run, self.name, links)
+        self._ports = range(*self._holder.ask("reserve"))
         self._network = run.state / "network"
         for folder in ("network", "logs", "volumes", "tmp"):
             (run.state / folder).mkdir()
@@ -170,6 +171,7 @@ class LocalEngine:
             PROJECT_MARK: self._run.name,
             REPLICA_MARK: f"{service.name}/{index}",
             "TASKYARD_NETWORK": str(self._network),
+            "TASKYARD_PORTS": f"{self._ports.start}-{self._ports.stop}",
             "TASKYARD_SERVICES": ",".join(self._services),
             "TASKYARD_PUBLISHED": ",".join(f"{port}={number}" for port, number in published),
         }
@@ -202,9 +204,14 @@ class LocalEngine:
         """Return where the port of this machine is noted that stands for a replica's own."""
         return self._network / service / str(index) / str(port)
 
+    def _unnoted(self) -> list[int]:
+        """Return the ports of this run that no replica has, nor had and may want again."""
+        noted = {int(note.read_text()) for note in self._network.glob("*/*/[0-9]*")}
+        return [port for port in self._ports if port not in noted]
+
     def _redis(self, service: Service, index: int) -> list[str]:
         asked = [ports.published(p, index) for p in service.ports if p.target == embedded.PORT]
-        port = next(filter(None, asked), None) or ports.free_port()
+        port = next(filter(None, asked), None) or ports.free_port(self._unnoted())
         note = self._note(service.name, index, embedded.PORT)
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(str(port))

@@ -6,27 +6,29 @@ import errno
 import random
 import re
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from taskyard.compose.model import Port, Project, Service
+from taskyard.engine.block import BLOCKS
 from taskyard.errors import Fault, TaskyardError
 
-FREE = range(20_000, 32_000)
-"""Below the ports that Linux and macOS give to outgoing connections: a client that waits for a
-server to come back can not take the server's port, nor connect to itself."""
+FREE = range(BLOCKS.start - 10_000, BLOCKS.start)
+"""Outside the blocks that the runs of the local engine have to themselves."""
+
+ATTEMPTS = 100
 
 
-def free_port(attempts: int = 1000) -> int:
+def free_port(among: Sequence[int] = FREE) -> int:
     """
-    Find a TCP port of 127.0.0.1 that nobody has.
+    Find a TCP port of 127.0.0.1 that nobody has at the moment.
 
     Raises:
         TaskyardError: Every port that was tried is taken.
     """
-    for port in random.choices(FREE, k=attempts):
+    for port in random.sample(among, min(ATTEMPTS, len(among))):
         if not _why_taken(port):
             return port
-    raise TaskyardError(f"no free port between {FREE.start} and {FREE.stop} on 127.0.0.1")
+    raise TaskyardError(f"no free port between {min(among)} and {max(among)} on 127.0.0.1")
 
 
 def published(port: Port, index: int) -> int | None:

@@ -18,10 +18,12 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from taskyard.engine import block
 from taskyard.engine.process import Process
 from taskyard.engine.remains import About, clean_up
 
@@ -39,6 +41,7 @@ class Supervisor:
         self.processes: dict[str, Process] = {}
         self.held = True
         self.over = asyncio.Event()
+        self.guard: socket.socket | None = None
 
     async def serve(self) -> NoReturn:
         """Take orders until the holder is gone, a signal comes, or `close` is asked for."""
@@ -76,6 +79,11 @@ class Supervisor:
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
         writer.close()
+
+    async def do_reserve(self) -> list[int]:
+        """Take ports for this run alone, until it is over; return the first one and the end."""
+        self.guard, ports = block.reserve()
+        return [ports.start, ports.stop]
 
     async def do_run(self, **process: Any) -> None:
         """Start a replica."""

@@ -6,14 +6,15 @@ theirs. Python imports this file at its start, because the local engine puts its
 `PYTHONPATH`, and from then on three questions have the replica's own answer:
 
 * `socket.gethostname()` is the replica's name, so three workers have three Celery node names.
-* A fixed port that the replica binds becomes a free one on 127.0.0.1 (or the published one), noted
-  in `TASKYARD_NETWORK/SERVICE/INDEX/PORT`.
+* A fixed port that the replica binds becomes one of the run's own on 127.0.0.1 (or the published
+  one), noted in `TASKYARD_NETWORK/SERVICE/INDEX/PORT`. It stays the replica's while that is down.
 * `SERVICE:PORT` and the replica's own `localhost:PORT` lead to the port that is noted there. A
   `localhost` port that only another service has leads nowhere, as it does in a container.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import random
@@ -28,7 +29,7 @@ _published = dict(
 )
 _services = set(os.environ.get("TASKYARD_SERVICES", "").split(","))
 _here = {"", "0.0.0.0", "127.0.0.1", "localhost"}
-_free = range(20_000, 32_000)  # as in taskyard.engine.ports, which is not imported here: speed
+_ports = range(*map(int, os.environ["TASKYARD_PORTS"].split("-")))  # this run's alone
 _nowhere = 1  # tcpmux: refused at once on every machine that a learner has
 
 _bind = socket.socket.bind
@@ -36,7 +37,11 @@ _getaddrinfo = socket.getaddrinfo
 
 
 def _noted(replicas: str, port: object) -> list[int]:
-    return [int(note.read_text()) for note in _network.glob(f"{replicas}/{port}")]
+    found = []
+    for note in _network.glob(f"{replicas}/{port}"):
+        with contextlib.suppress(FileNotFoundError):  # its replica is removed at this moment
+            found.append(int(note.read_text()))
+    return found
 
 
 def bind(self: socket.socket, address: Any) -> None:
@@ -52,18 +57,22 @@ def bind(self: socket.socket, address: Any) -> None:
     else:
         _bind_free(self)
     note.parent.mkdir(parents=True, exist_ok=True)
-    draft = note.with_suffix(f".{os.getpid()}")
+    draft = note.with_name(f".{port}.{os.getpid()}")
     draft.write_text(str(self.getsockname()[1]))
     draft.replace(note)
 
 
 def _bind_free(self: socket.socket) -> None:
-    while True:
+    taken = set(_noted("*/*", "[0-9]*"))
+    for port in random.sample(_ports, len(_ports)):
+        if port in taken:
+            continue
         try:
-            return _bind(self, ("127.0.0.1", random.choice(_free)))
+            return _bind(self, ("127.0.0.1", port))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
+    raise OSError(errno.EADDRINUSE, f"all {len(_ports)} ports of this run are taken")
 
 
 def getaddrinfo(host: Any, port: Any, *args: Any, **options: Any) -> list[Any]:
