@@ -13,6 +13,13 @@ from taskyard.queue import look, wait_for
 from taskyard.recorder import NoWorkerError, Recorder
 from taskyard.stack import Stack
 
+HOLD = """
+
+@app.task
+def hold(key):
+    app.backend.client.blpop(key)
+"""
+
 pytestmark = pytest.mark.xdist_group("recording")
 
 
@@ -20,6 +27,8 @@ pytestmark = pytest.mark.xdist_group("recording")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("recording") / "lab"
     Course.discover().lab("first-task").assemble("solution", folder)
+    tasks = folder / "tasks.py"
+    tasks.write_text(tasks.read_text() + HOLD)
     with Stack(folder, "local") as stack:
         yield stack
 
@@ -117,7 +126,7 @@ def test_what_a_killed_worker_ran_is_recorded_as_killed(stack: Stack, app: Celer
     """By whoever kills, or at the latest when the worker starts anew; a first end stays."""
     with Recorder(stack.url("redis"), workers=1) as recorder:
         for name in ("one", "two"):
-            app.send_task("tasks.send_email", (f"{name}@example.com",))
+            app.send_task("tasks.hold", (name,))
         recorder.wait_for(lambda seen: sum(bool(run.started) for run in seen.runs) == 2, "both")
         stack.kill("worker")
         stack.start("worker")
@@ -134,9 +143,10 @@ def test_a_kill_that_was_noted_is_seen_before_the_worker_comes_back(
 ) -> None:
     """What ends after all was not killed."""
     with Recorder(stack.url("redis"), workers=1) as recorder:
-        app.send_task("tasks.send_email", ("killed@example.com",))
+        app.send_task("tasks.hold", ("let-go",))
         recorder.wait_for(lambda seen: bool(seen.runs and seen.runs[0].started), "a task to begin")
         recorder.note_kill()
         (run,) = recorder.timeline().killed
         assert run.span[0] < run.span[1]
+        redis.Redis.from_url(stack.url("redis", 1)).rpush("let-go", "")
         assert recorder.wait(ended=1).killed == ()

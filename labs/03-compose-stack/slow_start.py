@@ -151,7 +151,7 @@ class Start(threading.Thread):
             early = self.api_has_begun() or self.health() in ("healthy", "unhealthy")
             return early or len(seen) > probes or not self.is_alive()
 
-        until(is_seen, probes * check.interval_s + 3 if check else 3)
+        until(is_seen, probes * check.interval_s + 30 if check else 3)
 
 
 def last_probe(stack: Stack) -> str:

@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import redis
@@ -160,8 +161,9 @@ def test_spelling(stack: Stack) -> None:
 
 def test_dates_and_sets(stack: Stack) -> None:
     """Equal dates and equal sets are one question in both shops."""
-    prompt = "offers of 27 November for blue, green, large, red, small, soft"
-    tags = ["red", "blue", "green", "small", "large", "soft"]
+    # Two processes put few strings into the same order too often
+    tags = ["red", "blue", "green", "small", "large", "soft", "new", "old", "round", "tall"]
+    prompt = f"offers of 27 November for {', '.join(sorted(tags))}"
     for shop in SHOPS:
         call(stack, "/offers", {"date": "2026-11-27"}, {"set": tags}, shop=shop)
     count = calls(stack, prompt)
@@ -373,25 +375,33 @@ def test_killed_shop(stack: Stack) -> None:
 def test_late_shop(stack: Stack) -> None:
     """A shop that is late does not free a lock that another one has taken."""
     until(lambda: listens(stack), "the killed shop to listen again")
-    prompt = "asked of a shop that is late"
     late_s = lock_s(stack) + 0.6
-    plan(stack, prompt, {"seconds": late_s, "status": 503}, {"seconds": 1.5 * WORK_S})
-    with ThreadPoolExecutor(2) as pool:
-        late = pool.submit(call, stack, "/answer", prompt, shop=1)
-        until(lambda: calls(stack, prompt), "the model to be called")
-        other = pool.submit(call, stack, "/answer", prompt, shop=2)
-        late.result()
-        third = call(stack, "/answer", prompt, shop=1)
-        other.result()
-    count = calls(stack, prompt)
-    require(
-        count == 2 and third.status == 200,
-        did=f"had a shop work for {late_s:g} s and fail, while LOCK_S is {lock_s(stack):g} and the "
-        "other shop had taken over; then a third customer asked",
-        saw=f"{count} calls of the model: the late shop freed a lock that was not its own",
-        expected="two, of the late shop and of the other one; the third customer waits for that",
-        look_at="cache.py: whose lock is it that you delete?",
-    )
+    for number in range(TRIES):
+        prompt = f"asked of a shop that is late, {number}"
+        plan(stack, prompt, {"seconds": late_s, "status": 503}, {"seconds": 1.5 * WORK_S})
+        with ThreadPoolExecutor(2) as pool:
+            late = pool.submit(call, stack, "/answer", prompt, shop=1)
+            counted = partial(calls, stack, prompt)
+            until(counted, "the model to be called")
+            other = pool.submit(call, stack, "/answer", prompt, shop=2)
+            late.result()
+            before = counted()
+            third = call(stack, "/answer", prompt, shop=1)
+            other.result()
+        count = counted()
+        require(
+            count == 2 and third.status == 200,
+            did=f"had a shop work for {late_s:g} s and fail, while LOCK_S is {lock_s(stack):g} and "
+            "the other shop had taken over; then a third customer asked",
+            saw=f"{count} calls of the model: the late shop freed a lock that was not its own",
+            expected="two, of the late shop and of the other one; the third customer waits for "
+            "that",
+            look_at="cache.py: whose lock is it that you delete?",
+        )
+        # Had the other one not taken over by then, or ended before the third asked, the two calls
+        # show nothing
+        if before == 2 and third.seconds > WORK_S / 2:
+            return
 
 
 def listens(stack: Stack) -> bool:

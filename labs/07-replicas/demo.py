@@ -50,7 +50,7 @@ def count(stack: Stack, app: Celery) -> tuple[Table, int]:
         table.add_column(heading, justify="left" if heading == "service" else "right")
 
     def ask(question: str) -> list[tuple[str, Any]]:
-        answers = app.control.broadcast(question, reply=True, limit=stack.workers()) or []
+        answers = app.control.broadcast(question, reply=True, timeout=END_S, limit=stack.workers())
         return [(name, said) for answer in answers for name, said in answer.items()]
 
     takers = {

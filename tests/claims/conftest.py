@@ -23,6 +23,7 @@ services:
     healthcheck:
       test: ["CMD", "redis-cli", "ping"]
       interval: 1s
+      retries: 20
 """
 WORKER = """
   worker:

@@ -51,7 +51,7 @@ def test_a_worker_fetches_four_messages_in_advance(shop: ModuleType, gate: redis
     seen = wait_for(
         lambda seen: len(seen.unacknowledged) == 4 and len(seen.waiting["celery"]) == 4, broker
     )
-    ((running,),) = shop.app.control.inspect().active().values()
+    ((running,),) = shop.app.control.inspect(timeout=DEADLINE_S, limit=1).active().values()
     fetched = {message.id for message in seen.unacknowledged}
     assert handles[0].id == running["id"]
     assert {handle.id for handle in handles[1:5]} == fetched

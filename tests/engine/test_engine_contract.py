@@ -43,7 +43,6 @@ x-service: &service
   image: python:3.13-slim
   working_dir: /lab
   volumes: [".:/lab"]
-  stop_grace_period: 1s
 
 services:
   redis:
@@ -65,6 +64,7 @@ services:
     deploy: {replicas: 2}
   stubborn:
     <<: *service
+    stop_grace_period: 1s
     command: ["python", "service.py", "stubborn"]
   once:
     <<: *service
@@ -234,6 +234,7 @@ def test_kill_is_not_followed_by_a_restart(stack: Stack) -> None:
     stack.start("shop", 2)
     until(lambda: replicas(stack, "shop")[1].state == "running")
     assert replicas(stack, "shop")[1].restarts == 0
+    until(lambda: stack.logs("shop", 2).count("hello") == 2)
 
 
 def test_a_crash_is_followed_by_a_restart(stack: Stack) -> None:
@@ -356,7 +357,9 @@ def test_a_service_that_dies_at_its_start_is_an_error_with_its_last_lines(
 ) -> None:
     """The error has the exit code, what the service wrote, and where it stands."""
     command = '["sh", "-c", "echo cannot go on >&2; exit 3"]'
-    folder = one_service(tmp_path / "lab", "", command)
+    # It waits for health: else one that takes its time to end is up before it dies
+    options = 'healthcheck: {test: ["CMD", "false"], interval: 1s, retries: 100}'
+    folder = one_service(tmp_path / "lab", options, command)
     with pytest.raises(ServiceError, match="`one` ended with exit code 3") as caught:
         Stack(folder, engine).__enter__()
     assert "cannot go on" in str(caught.value)
@@ -396,8 +399,8 @@ def test_a_deadline_ends_the_wait_for_health(engine: str, tmp_path: Path) -> Non
     """
     stack = Stack(one_service(tmp_path / "lab", options), engine)
     try:
-        with pytest.raises(ServiceError, match="`one` is still `starting` after 3 s"):
-            stack.up(timeout_s=3)
+        with pytest.raises(ServiceError, match="`one` is still `starting` after 10 s"):
+            stack.up(timeout_s=10)
     finally:
         stack.close()
 
@@ -456,7 +459,7 @@ def test_what_does_not_run_can_not_be_killed(engine: str, tmp_path: Path) -> Non
 
 def test_logs_are_in_the_order_in_which_they_were_written(engine: str, tmp_path: Path) -> None:
     """Standard output and standard error are one log, and `down` ends it."""
-    say = "for n in 1 2 3; do echo out $$n; sleep 0.1; echo err $$n >&2; sleep 0.1; done; sleep 600"
+    say = "for n in 1 2 3; do echo out $$n; sleep 0.5; echo err $$n >&2; sleep 0.5; done; sleep 600"
     with Stack(one_service(tmp_path / "lab", "", f"sh -c '{say}'"), engine) as stack:
         words = ["out", "1", "err", "1", "out", "2", "err", "2", "out", "3", "err", "3"]
         until(lambda: stack.logs("one").split() == words)
@@ -472,7 +475,7 @@ def test_a_redis_that_asks_for_a_password_is_healthy(engine: str, tmp_path: Path
       redis:
         image: redis:8-alpine
         command: redis-server --requirepass secret --bind 0.0.0.0
-        healthcheck: {test: ["CMD", "redis-cli", "-a", "secret", "ping"], interval: 1s}
+        healthcheck: {test: ["CMD", "redis-cli", "-a", "secret", "ping"], interval: 1s, retries: 20}
     """
     with Stack(project(tmp_path / "lab", text), engine) as stack:
         assert stack.ps()[0].health == "healthy"

@@ -16,7 +16,7 @@ COMPOSE = """
 services:
   redis:
     image: redis:8-alpine
-    healthcheck: {test: redis-cli ping, interval: 1s}
+    healthcheck: {test: redis-cli ping, interval: 1s, retries: 20}
   one:
     image: python:3.13-slim
     command: sleep 600

@@ -5,8 +5,8 @@ import socket
 import time
 
 time.sleep(float(os.environ["READY_AFTER_S"]))
-print("ready to accept connections")
 with socket.create_server(("0.0.0.0", 5432)) as server:
+    print("ready to accept connections")
     while True:
         connection, _ = server.accept()
         connection.sendall(b"ready\n")
