@@ -50,7 +50,8 @@ def count(stack: Stack, app: Celery) -> tuple[Table, int]:
         table.add_column(heading, justify="left" if heading == "service" else "right")
 
     def ask(question: str) -> list[tuple[str, Any]]:
-        answers = app.control.broadcast(question, reply=True, timeout=END_S, limit=stack.workers())
+        workers = stack.workers()
+        answers = app.control.broadcast(question, reply=True, timeout=END_S, limit=workers) or []
         return [(name, said) for answer in answers for name, said in answer.items()]
 
     takers = {

@@ -28,7 +28,7 @@ def free_port(among: Sequence[int] = FREE) -> int:
     for port in random.sample(among, min(ATTEMPTS, len(among))):
         if not _why_taken(port):
             return port
-    raise TaskyardError(f"no free port between {min(among)} and {max(among)} on 127.0.0.1")
+    raise TaskyardError(f"none of {len(among)} ports on 127.0.0.1 is free")
 
 
 def published(port: Port, index: int) -> int | None:
