@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,16 @@ child = subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL)
 Path("pids.new").write_text(f"{os.getpid()} {child.pid}")
 os.rename("pids.new", "pids")
 time.sleep(600)
+```
+"""
+
+CONNECTS = """\
+# First task
+
+```python
+from ipykernel.connect import get_connection_info
+
+get_connection_info(unpack=True)["transport"]
 ```
 """
 
@@ -156,6 +168,14 @@ def test_a_built_notebook_passes_strict_nbval_and_one_that_never_ran_does_not(
     assert "01-first-task.ipynb::Cell 0 was never run: make notebooks" in refused.stderr
 
 
+def test_a_kernel_has_no_tcp_port_that_another_could_take_first(tmp_path: Path) -> None:
+    """Neither in a build nor under nbval: chapters, labs and kernels start side by side."""
+    chapter, notebook = write(tmp_path, CONNECTS)
+    build(chapter, notebook)
+    assert outputs(notebook)[0][0]["data"] == {"text/plain": ["'ipc'"]}
+    assert "1 passed" in run_nbval(tmp_path).stdout
+
+
 FAILING = {
     "an exception": (
         "def price(order):\n    return 1 / 0\n\n\nprice(42)",
@@ -181,24 +201,29 @@ def test_a_cell_that_fails_is_shown_with_its_lines_and_the_old_notebook_stays(
     assert notebook.read_text(encoding="utf-8") == "old"
 
 
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder for temporary files whose name leaves room for a socket's in it."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_build_that_is_killed_leaves_no_process_and_no_file(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, short: Path, number: signal.Signals
 ) -> None:
     chapter, notebook = write(tmp_path, SLEEPING)
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
     builder = subprocess.Popen(
         [sys.executable, "-c", BUILD, str(chapter), str(notebook)],
-        env={**os.environ, "TMPDIR": str(temporary)},
+        env={**os.environ, "TMPDIR": str(short)},
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     until((tmp_path / "pids").exists, "the processes to begin", GONE_S)
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
-    assert list(temporary.iterdir())
+    assert list(short.iterdir())
     builder.send_signal(number)
     builder.wait()
     until(lambda: not any(map(is_alive, pids)), "the processes to end", GONE_S)
-    until(lambda: not list(temporary.iterdir()), "the folders to go", GONE_S)
-    assert {path.name for path in tmp_path.iterdir()} == {chapter.name, "pids", "temporary"}
+    until(lambda: not list(short.iterdir()), "the folders to go", GONE_S)
+    assert {path.name for path in tmp_path.iterdir()} == {chapter.name, "pids"}

@@ -1,9 +1,10 @@
 """
 Hold the temporary folder of one notebook run, and outlive whoever runs it.
 
-Started as `python -I -S guard.py` with a pipe on stdin. Prints the folder that it made, reads the
-process groups of kernels, and waits for the end of the pipe. That end always comes, also when the
-other side is killed with SIGKILL. The line `done` means that the kernels have ended by themselves.
+Started as `python -I -S guard.py PARENT` with a pipe on stdin. Makes a folder in PARENT, prints it,
+reads the process groups of kernels, and waits for the end of the pipe. That end always comes, also
+when the other side is killed with SIGKILL. The line `done` means that the kernels have ended by
+themselves.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import tempfile
 
 def main() -> None:
     """Make the folder, wait for the end of stdin, leave nothing."""
-    folder = tempfile.mkdtemp(prefix="taskyard-notebook-")
+    folder = tempfile.mkdtemp(prefix="taskyard-notebook-", dir=sys.argv[1])
     print(folder, flush=True)
     lines = sys.stdin.read().split()
     if "done" not in lines:

@@ -19,6 +19,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 import taskyard
+from taskyard.stack import temporary_folder
 
 GUARD = Path(__file__).with_name("guard.py")
 SET = {
@@ -87,6 +88,7 @@ def execute(notebook: NotebookNode, folder: Path, timeout_s: float = 120.0) -> N
         kernel = client.create_kernel_manager()
         kernel.transport_encryption = "auto"  # or ipykernel 7.4 warns on stderr
         kernel.kernel_spec_manager.kernel_dirs = []  # this interpreter, not the user's `python3`
+        kernel.transport = "ipc"  # TCP ports are picked, let go and bound later: others get them
         kernel.connection_file = str(guard.folder / "kernel.json")
         own = {
             "IPYTHONDIR": str(guard.folder / "ipython"),  # not the user's profile
@@ -118,7 +120,7 @@ class _Guard:
 
 @contextmanager
 def _guarded() -> Iterator[_Guard]:
-    command = [sys.executable, "-I", "-S", str(GUARD)]
+    command = [sys.executable, "-I", "-S", str(GUARD), str(temporary_folder())]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
