@@ -25,7 +25,7 @@ STUCK = 400
 HALF = 500
 SOFT_S, HARD_S = 1.0, 2.0
 WAIT_S = 3.0
-ROOM_S = 4.0
+ROOM_S = 8.0
 """For the pool process that takes the place of a killed one, and for the third import."""
 DAY_S = 24 * 60 * 60
 DEADLINE_S = 30.0
@@ -132,6 +132,8 @@ def kill(stack: Stack, show: Show) -> None:
             stack.kill("worker")
             left = len(look(shop.url).unacknowledged)
             # A worker puts back what is older than visibility_timeout, an hour: make it so old
+            # and nobody looks for five minutes if the killed one was about to
+            shop.broker.delete("unacked_mutex")
             for tag, delivered in shop.broker.zrange("unacked_index", 0, -1, withscores=True):
                 shop.broker.zadd("unacked_index", {tag: delivered - DAY_S})
             for name in ("early", "late"):

@@ -13,7 +13,7 @@ app = Celery(
     set_as_current=False,
 )
 
-LIMIT_S = 0.5
+LIMIT_S = 2.0
 FILL_S = 0.2
 
 

@@ -9,7 +9,7 @@ from celery.schedules import crontab
 
 app = Celery("shop", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT_URL"])
 app.conf.timezone = "Europe/Berlin"
-app.conf.beat_schedule_filename = f"{tempfile.gettempdir()}/celerybeat-schedule"
+app.conf.beat_schedule_filename = f"{tempfile.gettempdir()}/celerybeat-schedule-{os.getpid()}"
 
 # Set for tests alone: the report is due every so many seconds, and not once a night
 EVERY_S = float(os.environ.get("REPORT_EVERY_S", 0))
