@@ -3,7 +3,8 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from taskyard.stack import COMPOSE_FILE, Stack
 TASK = "tasks.build_report"
 QUEUE = "celery"
 TICKS = 5
+COUNTED = f"counted the ticks until one beat had sent {TICKS}, and read who sent them"
 MISSED = 3
 SLACK = 1.5
 """The catch-up, and a first tick that came late because beat had to connect before it."""
@@ -149,43 +151,52 @@ def test_each_tick_is_sent_once(stack: Stack) -> None:
     tell_workers(stack, "cancel_consumer")
     several = beats(stack)
     if len(several) > 1:
-        wait_until_all_talk(stack)
-    early = set(waiting(stack)) if len(several) > 1 else set()
-
-    def senders() -> Counter[str]:
-        return Counter(name for one, name in waiting(stack).items() if one not in early)
-
+        raise too_many(stack, several)
     try:
-        until(lambda: max(senders().values(), default=0) >= TICKS, "")
+        until(lambda: max(senders(stack).values(), default=0) >= TICKS, "")
     except TimeoutError:
-        if len(several) < 2:
-            raise Unmet(
-                did=f"waited for {TICKS} ticks, while no worker took any",
-                saw=f"{senders().total()} in {DEADLINE_S:g} s. {said_last(stack, several)}",
-                expected=f"one every {every_s(stack):g} s, as REPORT_EVERY_S says",
-                look_at="compose.yaml: which service runs beat, and may it write where it wants "
-                "to?",
-            ) from None
-    sent = senders()
-    refused = [replica for replica in beats(stack) if replica.exit_code == leftovers.REFUSED]
-    senders_of = " and by ".join(sorted(sent)) or "nobody"
-    saw = f"{sent.total()} ticks, sent by {senders_of}"
+        raise Unmet(
+            did=f"waited for {TICKS} ticks, while no worker took any",
+            saw=f"{senders(stack).total()} in {DEADLINE_S:g} s. {said_last(stack, several)}",
+            expected=f"one every {every_s(stack):g} s, as REPORT_EVERY_S says",
+            look_at="compose.yaml: which service runs beat, and may it write where it wants to?",
+        ) from None
+    sent = senders(stack)
+    if len(sent) > 1:
+        raise one_of_several(stack.project, COUNTED, said_who(sent))
+
+
+def too_many(stack: Stack, several: list[Replica]) -> Unmet:
+    """Let several beats send side by side, and say what came of it."""
+    wait_until_all_talk(stack)
+    early = set(waiting(stack))
+    with suppress(TimeoutError):  # they may have ended one another
+        until(lambda: max(senders(stack, early).values(), default=0) >= TICKS, "")
+    sent = senders(stack, early)
     hosts = {name.partition("@")[2] for name in sent}
-    for one in several if len(several) > 1 else ():
+    saw = said_who(sent)
+    for one in several:
         if one.hostname not in hosts:
             last = stack.last_line(one.service, one.index)
             saw += f". {one.name} has sent none; its log ends with: {last}"
-    if len(several) > 1 and any("--pidfile" in text_of(one) for one in with_beat(stack.project)):
-        if refused:
-            saw = (
-                f"Here {' and '.join(replica.name for replica in refused)} ended with "
-                f"{leftovers.REFUSED}, because both are processes of one machine; two containers "
-                "would both send"
-            )
-        raise guarded_by_pid_file(saw)
-    if len(sent) != 1 or len(several) != 1:
-        did = f"counted the ticks until one beat had sent {TICKS}, and read who sent them"
-        raise one_of_several(stack.project, did, saw)
+    if not any("--pidfile" in text_of(service) for service in with_beat(stack.project)):
+        return one_of_several(stack.project, COUNTED, saw)
+    refused = [one.name for one in beats(stack) if one.exit_code == leftovers.REFUSED]
+    if refused:
+        saw = (
+            f"Here {' and '.join(refused)} ended with {leftovers.REFUSED}, because both are "
+            "processes of one machine; two containers would both send"
+        )
+    return guarded_by_pid_file(saw)
+
+
+def senders(stack: Stack, early: Collection[str] = ()) -> Counter[str]:
+    """Count the ticks that wait, but for the early ones, by who sent them."""
+    return Counter(name for one, name in waiting(stack).items() if one not in early)
+
+
+def said_who(sent: Counter[str]) -> str:
+    return f"{sent.total()} ticks, sent by {' and by '.join(sorted(sent)) or 'nobody'}"
 
 
 def wait_until_all_talk(stack: Stack) -> None:
@@ -200,10 +211,8 @@ def wait_until_all_talk(stack: Stack) -> None:
             for replica in beats(stack)
         )
 
-    try:
+    with suppress(TimeoutError):
         until(have_begun, "", TALK_S)
-    except TimeoutError:
-        return
 
 
 def said_last(stack: Stack, several: list[Replica]) -> str:

@@ -139,9 +139,9 @@ def two_beats(stack: Stack, show: Show, every_s: float) -> Watch:
 
     def is_clear() -> bool:
         nonlocal refused
-        ended = [replica.exit_code for replica in stack.ps() if replica.service == "beat"]
-        refused = refused or leftovers.REFUSED in ended
-        if not refused and any(code is not None for code in ended):
+        codes = {replica.exit_code for replica in stack.ps() if replica.service == "beat"}
+        refused = refused or leftovers.REFUSED in codes
+        if not refused and codes - {None}:
             stack.start("beat")  # two that write one file at the same moment can tear it apart
         return refused or len(watch.senders()) == 2
 
