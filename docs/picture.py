@@ -12,10 +12,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import SVG_EXPORT_THEME
 
-from taskyard.console import Show
 from taskyard.course import Course
 from taskyard.engine import choose
-from taskyard.lab import Runner
+from taskyard.kit.console import Show
+from taskyard.learner.runner import Runner
 
 course = Course.discover()
 lab = course.lab("first-task")

@@ -15,7 +15,7 @@ from jupyter_client.manager import KernelManager
 from jupyter_core.paths import jupyter_runtime_dir
 from traitlets import default
 
-from taskyard.notebook import kernel_environment
+from taskyard.notebook.kernel import kernel_environment
 
 environment = kernel_environment(os.environ)
 os.environ.clear()

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "compose"
+FOLDER = Path(__file__).parent / "compose" / "files"
 GOOD = sorted(FOLDER.glob("*.yaml"))
 BAD = sorted((FOLDER / "bad").glob("*.yaml"))
 

@@ -15,12 +15,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from taskyard.console import Show
-from taskyard.course import ROOT, Course
+from taskyard.course import Course
 from taskyard.deadline import until
 from taskyard.engine.remains import PROJECT_MARK
-from taskyard.lab import Runner
-from taskyard.stack import project_prefix, temporary_folder
+from taskyard.files import ROOT
+from taskyard.kit.console import Show
+from taskyard.kit.stack import project_prefix, temporary_folder
+from taskyard.learner.runner import Runner
 
 DEADLINE_S = 60.0
 NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from taskyard.course import ROOT
+from taskyard.files import ROOT
 
 pytest_plugins = ["pytester"]
 

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 import pytest
 
-from taskyard.course import ROOT
 from taskyard.engine.ports import free_port
+from taskyard.files import ROOT
 
 pytestmark = [
     pytest.mark.docker,

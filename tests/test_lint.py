@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from taskyard.course import ROOT, Course
+from taskyard.course import Course
 from taskyard.errors import TaskyardError
+from taskyard.files import ROOT
 
 TOOLS = Path(sys.executable).parent
 PACKAGE = ROOT / "src" / "taskyard"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from taskyard.course import ROOT
+from taskyard.files import ROOT
 
 SCRIPT = Path("requirements") / "install"
 

@@ -2,11 +2,11 @@
 
 from collections import Counter
 
-from taskyard.check import Unmet, ask, require
-from taskyard.queue import look, wait_for
-from taskyard.recorder import NoWorkerError, Recorder
-from taskyard.stack import Stack
-from taskyard.timeline import TaskRun
+from taskyard.kit.queue import look, wait_for
+from taskyard.kit.recorder import NoWorkerError, Recorder
+from taskyard.kit.requirement import Unmet, ask, require
+from taskyard.kit.stack import Stack
+from taskyard.kit.timeline import TaskRun
 
 PORT = 8000
 PUBLISH = {"shop": PORT}

@@ -4,10 +4,10 @@ import json
 
 from rich.table import Table
 
-from taskyard.console import Show
-from taskyard.queue import look, wait_for
-from taskyard.recorder import Recorder
-from taskyard.stack import Stack
+from taskyard.kit.console import Show
+from taskyard.kit.queue import look, wait_for
+from taskyard.kit.recorder import Recorder
+from taskyard.kit.stack import Stack
 
 EMAILS = 12
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from taskyard.builder import Build, Builder, BuildError
-from taskyard.check import Unmet, require
 from taskyard.errors import TaskyardError
-from taskyard.stack import Stack
+from taskyard.kit.requirement import Unmet, require
+from taskyard.kit.stack import Stack
+from taskyard.topics.image_layers.builder import Build, Builder, BuildError
 
 BASE = "FROM python:3.13-slim\nLABEL base=python:3.13-slim\n"
 PORT = 8000

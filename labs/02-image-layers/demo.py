@@ -9,13 +9,13 @@ from pathlib import Path
 
 from rich.table import Table
 
-from taskyard.builder import Build, Builder
-from taskyard.console import Show
 from taskyard.errors import TaskyardError
-from taskyard.layers import what_if
-from taskyard.layers.context import Context
-from taskyard.layers.what_if import short
-from taskyard.stack import Stack
+from taskyard.kit.console import Show
+from taskyard.kit.stack import Stack
+from taskyard.topics.image_layers import what_if
+from taskyard.topics.image_layers.builder import Build, Builder
+from taskyard.topics.image_layers.context import Context
+from taskyard.topics.image_layers.what_if import short
 
 NEEDS_DOCKER = "only a build shows how long a step takes, how large an image is, who runs in it."
 

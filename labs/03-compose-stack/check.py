@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from taskyard.check import Unmet, ask, require
 from taskyard.compose import read
 from taskyard.errors import TaskyardError
-from taskyard.lab import load
-from taskyard.stack import COMPOSE_FILE, Stack
+from taskyard.kit.contract import load
+from taskyard.kit.requirement import Unmet, ask, require
+from taskyard.kit.stack import COMPOSE_FILE, Stack
 
 LAB = Path(__file__).parent
 slow = load(LAB / "slow_start.py")

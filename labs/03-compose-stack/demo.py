@@ -11,13 +11,11 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from taskyard.changes import CHANGES, Measurement
 from taskyard.compose import read
-from taskyard.console import Show
-from taskyard.engine import Choice, ServiceError
-from taskyard.graph import Graph, reach
-from taskyard.stack import COMPOSE_FILE, Stack
-from taskyard.workbench import copy_stack
+from taskyard.kit.console import Show
+from taskyard.kit.stack import COMPOSE_FILE, Choice, ServiceError, Stack, copy_stack
+from taskyard.topics.compose_stack.changes import CHANGES, Measurement
+from taskyard.topics.compose_stack.graph import Graph, reach
 
 NEEDS_DOCKER = "its database is a real Postgres, and no process of this machine stands for it."
 STARTS_ITSELF = True

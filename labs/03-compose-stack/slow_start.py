@@ -19,11 +19,10 @@ from typing import Any
 
 import yaml
 
-from taskyard.check import require
 from taskyard.compose import read
-from taskyard.engine import Replica
 from taskyard.errors import TaskyardError
-from taskyard.stack import COMPOSE_FILE, Stack
+from taskyard.kit.requirement import require
+from taskyard.kit.stack import COMPOSE_FILE, Replica, Stack
 
 SERVICES = ("api", "postgres", "redis")
 PASSWORD = "POSTGRES_PASSWORD"

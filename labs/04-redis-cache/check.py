@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import redis
 
-from taskyard.check import Unmet, ask, require
 from taskyard.deadline import until
-from taskyard.stack import Stack
+from taskyard.kit.requirement import Unmet, ask, require
+from taskyard.kit.stack import Stack
 
 PORT, MODEL_PORT = 8000, 9000
 PUBLISH = {"shop": PORT, "model": MODEL_PORT}

@@ -11,9 +11,9 @@ from pathlib import Path
 import redis
 from rich.table import Table
 
-from taskyard.console import Show
 from taskyard.deadline import until
-from taskyard.stack import Stack
+from taskyard.kit.console import Show
+from taskyard.kit.stack import Stack
 
 LAB = Path(__file__).parent
 MODEL_PORT = 9000

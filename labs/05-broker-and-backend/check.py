@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import redis
 
-from taskyard.check import Unmet, ask, require
 from taskyard.deadline import until
-from taskyard.queue import RESULT, Queues, Result, look
-from taskyard.recorder import NoWorkerError, Recorder
-from taskyard.stack import Stack
+from taskyard.kit.queue import RESULT, Queues, Result, look
+from taskyard.kit.recorder import NoWorkerError, Recorder
+from taskyard.kit.requirement import Unmet, ask, require
+from taskyard.kit.stack import Stack
 
 PORT = 8000
 PUBLISH = {"shop": PORT}

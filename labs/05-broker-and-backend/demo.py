@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from celery import Celery
 
-from taskyard.console import Show
-from taskyard.queue import Queues, wait_for
-from taskyard.recorder import Recorder, wait_for_workers
-from taskyard.stack import Stack
+from taskyard.kit.console import Show
+from taskyard.kit.queue import Queues, wait_for
+from taskyard.kit.recorder import Recorder, wait_for_workers
+from taskyard.kit.stack import Stack
 
 ROWS = 20
 MANY = 20

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 import pytest
 from celery import Celery
 
-from taskyard.check import Unmet, require
 from taskyard.deadline import until
-from taskyard.queue import look
-from taskyard.recorder import NoWorkerError, Recorder, wait_for_workers
-from taskyard.stack import Stack
+from taskyard.kit.queue import look
+from taskyard.kit.recorder import NoWorkerError, Recorder, wait_for_workers
+from taskyard.kit.requirement import Unmet, require
+from taskyard.kit.stack import Stack
 
 IMPORT, EMAIL, REPORT = TASKS = (
     "src.worker.tasks.import_csv",

@@ -10,13 +10,12 @@ from celery import Celery
 from celery.result import AsyncResult
 from rich.table import Table
 
-from taskyard.console import Show
 from taskyard.deadline import until
-from taskyard.engine.protocol import Completed
-from taskyard.queue import look, wait_for
-from taskyard.recorder import Recorder
-from taskyard.stack import Stack
-from taskyard.timeline import Timeline
+from taskyard.kit.console import Show
+from taskyard.kit.queue import look, wait_for
+from taskyard.kit.recorder import Recorder
+from taskyard.kit.stack import Completed, Stack
+from taskyard.kit.timeline import Timeline
 
 IMPORT, EMAIL, REPORT = TASKS = (
     "src.worker.tasks.import_csv",

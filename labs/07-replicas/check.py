@@ -9,11 +9,11 @@ from typing import Any
 import redis
 from celery import Celery
 
-from taskyard.check import Unmet, require
 from taskyard.deadline import until
 from taskyard.errors import TaskyardError
-from taskyard.queue import wait_for
-from taskyard.stack import Stack
+from taskyard.kit.queue import wait_for
+from taskyard.kit.requirement import Unmet, require
+from taskyard.kit.stack import Stack
 
 SENT = 20
 """More than three workers with one slot each can hold: so it does not matter who holds which."""

@@ -8,10 +8,10 @@ from typing import Any
 from celery import Celery
 from rich.table import Table
 
-from taskyard.console import Show
-from taskyard.recorder import Recorder, wait_for_workers
-from taskyard.stack import Stack
-from taskyard.timeline import TaskRun, Timeline
+from taskyard.kit.console import Show
+from taskyard.kit.recorder import Recorder, wait_for_workers
+from taskyard.kit.stack import Stack
+from taskyard.kit.timeline import TaskRun, Timeline
 
 IMPORTS = 12
 ROWS = 8

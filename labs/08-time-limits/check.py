@@ -11,11 +11,11 @@ import pytest
 import redis
 from celery import Celery
 
-from taskyard.check import Unmet, require
 from taskyard.deadline import until
-from taskyard.queue import look
-from taskyard.recorder import wait_for_workers
-from taskyard.stack import Stack
+from taskyard.kit.queue import look
+from taskyard.kit.recorder import wait_for_workers
+from taskyard.kit.requirement import Unmet, require
+from taskyard.kit.stack import Stack
 
 ROWS = 1000
 STUCK = 400

@@ -9,13 +9,12 @@ import redis
 from celery import Celery
 from rich.table import Table
 
-from taskyard.console import Show
 from taskyard.deadline import until
-from taskyard.queue import look
-from taskyard.recorder import Recorder
-from taskyard.stack import Stack
-from taskyard.timeline import Timeline
-from taskyard.workbench import copy_stack
+from taskyard.kit.console import Show
+from taskyard.kit.queue import look
+from taskyard.kit.recorder import Recorder
+from taskyard.kit.stack import Stack, copy_stack
+from taskyard.kit.timeline import Timeline
 
 STARTS_ITSELF = True
 

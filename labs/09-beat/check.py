@@ -14,15 +14,14 @@ import pytest
 import redis
 from celery import Celery
 
-from taskyard.check import Unmet, require
 from taskyard.compose import read
 from taskyard.compose.model import Project, Service
 from taskyard.deadline import until
-from taskyard.engine.protocol import Replica, ServiceError
-from taskyard.lab import load
-from taskyard.queue import look
-from taskyard.recorder import NoWorkerError, wait_for_workers
-from taskyard.stack import COMPOSE_FILE, Stack
+from taskyard.kit.contract import load
+from taskyard.kit.queue import look
+from taskyard.kit.recorder import NoWorkerError, wait_for_workers
+from taskyard.kit.requirement import Unmet, require
+from taskyard.kit.stack import COMPOSE_FILE, Replica, ServiceError, Stack
 
 TASK = "tasks.build_report"
 QUEUE = "celery"

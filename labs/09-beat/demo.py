@@ -10,14 +10,13 @@ from pathlib import Path
 import redis
 from celery import Celery
 
-from taskyard.console import Show
 from taskyard.deadline import until
-from taskyard.engine.protocol import ServiceError
 from taskyard.errors import TaskyardError
-from taskyard.lab import load
-from taskyard.recorder import wait_for_workers
-from taskyard.stack import Stack
-from taskyard.timeline import TaskRun, Timeline
+from taskyard.kit.console import Show
+from taskyard.kit.contract import load
+from taskyard.kit.recorder import wait_for_workers
+from taskyard.kit.stack import ServiceError, Stack
+from taskyard.kit.timeline import TaskRun, Timeline
 
 TASK = "tasks.build_report"
 QUEUE = "celery"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import Celery
 from celery.exceptions import TimeoutError as NoAnswer
 
-from taskyard.check import require
-from taskyard.stack import Stack
+from taskyard.kit.requirement import require
+from taskyard.kit.stack import Stack
 
 HEADING = "order,cents\n"
 TIMEOUT_S = 20.0

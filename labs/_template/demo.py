@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from celery import Celery
 
-from taskyard.console import Show
-from taskyard.stack import Stack
+from taskyard.kit.console import Show
+from taskyard.kit.stack import Stack
 
 FILE = "order,cents\n1,1250\n2,800\n3,99\n"
 ORDERS = 3

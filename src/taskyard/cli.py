@@ -76,9 +76,9 @@ def _end_with_make() -> None:
 
 
 def _runner(key: str, folder: Path | None = None) -> Any:
-    from taskyard.console import Show
     from taskyard.course import Course
-    from taskyard.lab import Runner
+    from taskyard.kit.console import Show
+    from taskyard.learner.runner import Runner
 
     course = Course.discover()
     return Runner(course, course.lab(key), Show(), folder)
@@ -159,9 +159,9 @@ def progress() -> None:
     """Show what you have run and solved, and the next step."""
     from rich.table import Table
 
-    from taskyard.console import Show
     from taskyard.course import Course
-    from taskyard.desk import Desk
+    from taskyard.kit.console import Show
+    from taskyard.learner.desk import Desk
 
     show, desk = Show(), Desk(Course.discover())
     table = Table(box=None, pad_edge=False)
@@ -186,9 +186,9 @@ def progress() -> None:
 @main.command()
 def doctor() -> None:
     """Look for what could keep a lab from running, with the cure."""
-    from taskyard.console import Show
-    from taskyard.course import ROOT
-    from taskyard.doctor import examine
+    from taskyard.files import ROOT
+    from taskyard.kit.console import Show
+    from taskyard.learner.doctor import examine
 
     show, findings = Show(), list(examine(ROOT))
     for finding in findings:
@@ -202,9 +202,9 @@ def doctor() -> None:
 @click.argument("name")
 def new(name: str) -> None:
     """Make the next chapter, its lab and its cards from the templates."""
-    from taskyard.chapter_map import write_map
     from taskyard.course import Course
-    from taskyard.template import create
+    from taskyard.course.chapter_map import write_map
+    from taskyard.course.template import create
 
     for path in create(Course.discover(), name):
         click.echo(path)
@@ -218,7 +218,7 @@ def new(name: str) -> None:
 def notebooks(fresh: bool, chapters: tuple[str, ...]) -> None:
     """Build the notebooks from the chapters."""
     from taskyard.course import Course
-    from taskyard.notebook import build
+    from taskyard.notebook.build import build
 
     course = Course.discover()
     for chapter in [course.chapter(key) for key in chapters] or course.chapters:
@@ -230,9 +230,9 @@ def notebooks(fresh: bool, chapters: tuple[str, ...]) -> None:
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def start(options: tuple[str, ...]) -> None:
     """Open the chapters in JupyterLab, on a copy on your desk; OPTIONS go to JupyterLab."""
-    from taskyard import jupyter
     from taskyard.course import Course
-    from taskyard.desk import Desk
+    from taskyard.learner import jupyter
+    from taskyard.learner.desk import Desk
 
     course = Course.discover()
     jupyter.start(course, Desk(course).root, options)
@@ -241,7 +241,6 @@ def start(options: tuple[str, ...]) -> None:
 @main.command("map")
 def draw_map() -> None:
     """Write the table of chapters in README.md."""
-    from taskyard import chapter_map
-    from taskyard.course import Course
+    from taskyard.course import Course, chapter_map
 
     chapter_map.write_map(Course.discover())

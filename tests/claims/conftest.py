@@ -12,7 +12,7 @@ import pytest
 import redis
 from celery import Celery
 
-from taskyard.stack import Stack
+from taskyard.kit.stack import Stack
 
 SHOP = Path(__file__).parent / "shop_tasks.py"
 

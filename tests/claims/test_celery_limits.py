@@ -9,7 +9,7 @@ import pytest
 from celery import Celery
 
 from taskyard.deadline import until
-from taskyard.queue import wait_for
+from taskyard.kit.queue import wait_for
 
 pytestmark = pytest.mark.xdist_group("claims-limits")
 

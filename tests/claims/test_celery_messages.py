@@ -9,7 +9,7 @@ import redis
 from celery import Celery
 from kombu.exceptions import EncodeError
 
-from taskyard.queue import look
+from taskyard.kit.queue import look
 
 pytestmark = pytest.mark.xdist_group("claims-messages")
 

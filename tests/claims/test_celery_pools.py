@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
-from taskyard.stack import Stack
+from taskyard.kit.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("claims-pools")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import Celery
 
-from taskyard.queue import look
+from taskyard.kit.queue import look
 
 MODULE = """
 @app.task{arguments}

@@ -6,7 +6,7 @@ import celery.exceptions
 import pytest
 from celery import Celery
 
-from taskyard.queue import look
+from taskyard.kit.queue import look
 
 pytestmark = [
     pytest.mark.xdist_group("claims-results"),

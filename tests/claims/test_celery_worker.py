@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import redis
 
-from taskyard.queue import look, wait_for
+from taskyard.kit.queue import look, wait_for
 
 pytestmark = pytest.mark.xdist_group("claims-worker")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from taskyard.changes import CHANGES, Measurement, foretell, lay_out
 from taskyard.engine import ServiceError
-from taskyard.stack import Stack
+from taskyard.kit.stack import Stack
+from taskyard.topics.compose_stack.changes import CHANGES, Measurement, foretell, lay_out
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("claims-compose")]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from taskyard.builder import Builder
 from taskyard.course import Course
 from taskyard.deadline import until
-from taskyard.lab import load
+from taskyard.kit.contract import load
+from taskyard.topics.image_layers.builder import Builder
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("claims-docker-images")]
 

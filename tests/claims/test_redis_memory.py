@@ -10,8 +10,8 @@ import pytest
 import redis
 from celery import Celery
 
-from taskyard.queue import look
-from taskyard.stack import Stack
+from taskyard.kit.queue import look
+from taskyard.kit.stack import Stack
 
 pytestmark = [
     pytest.mark.xdist_group("claims-memory"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from taskyard.engine.ports import free_port
-from taskyard.stack import Stack
+from taskyard.kit.stack import Stack
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("claims-compose")]
 

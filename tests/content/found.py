@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from taskyard.course import ROOT, Course
+from taskyard.course import Course
 from taskyard.errors import TaskyardError
+from taskyard.files import ROOT
 
 try:
     COURSE, FAULTS = Course.discover(), ""

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from found import COURSE, PAGES, name
 
-from taskyard.fence import check, how
-from taskyard.page import Fence, Page
+from taskyard.pages.fence import check, how
+from taskyard.pages.page import Fence, Page
 
 
 def _blocks() -> list[object]:

@@ -9,7 +9,7 @@ import pytest
 from found import LABS
 
 from taskyard.course import Lab
-from taskyard.page import Page
+from taskyard.pages.page import Page
 
 SECTIONS = [
     "Run it",

@@ -13,7 +13,7 @@ import pytest
 from found import COURSE
 
 from taskyard.course import Lab
-from taskyard.page import Page
+from taskyard.pages.page import Page
 
 CASES = [
     pytest.param(

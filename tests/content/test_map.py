@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from found import COURSE
 
-from taskyard.chapter_map import with_map
+from taskyard.course.chapter_map import with_map
 
 
 def test_the_map_is_current() -> None:

@@ -10,7 +10,8 @@ import pytest
 from found import CHAPTERS, COURSE
 
 from taskyard.course import Chapter
-from taskyard.notebook import convert, is_current
+from taskyard.notebook.build import is_current
+from taskyard.notebook.chapter import convert
 
 MEASURING_CELLS_MAX = 2
 

@@ -9,8 +9,8 @@ import pytest
 from found import CHAPTERS, COURSE, PAGES
 
 from taskyard.course import Chapter
-from taskyard.fence import check
-from taskyard.page import Fence, Page
+from taskyard.pages.fence import check
+from taskyard.pages.page import Fence, Page
 
 FORBIDDEN = re.compile(
     r"\b(just|simply|easy|easily|obviously|of course|trivial|trivially|basically"

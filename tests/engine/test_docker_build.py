@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from taskyard.errors import TaskyardError
-from taskyard.stack import Stack
+from taskyard.kit.stack import Stack
 
 pytestmark = pytest.mark.docker
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from taskyard.stack import Stack
+from taskyard.kit.stack import Stack
 
 pytestmark = pytest.mark.docker
 

@@ -22,7 +22,7 @@ from taskyard.engine import Replica, ServiceError
 from taskyard.engine.ports import free_port
 from taskyard.engine.remains import PROJECT_MARK
 from taskyard.errors import TaskyardError
-from taskyard.stack import Stack
+from taskyard.kit.stack import Stack
 
 DEADLINE_S = 30.0
 SERVICE = Path(__file__).parent / "service.py"
@@ -577,7 +577,7 @@ def test_a_failure_inside_the_block_leaves_nothing(engine: str, tmp_path: Path) 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from taskyard.stack import Stack
+from taskyard.kit.stack import Stack
 stack = Stack(Path(sys.argv[1]), sys.argv[2])
 print(stack.name, flush=True)
 with stack:

@@ -10,7 +10,7 @@ import redis
 from taskyard.deadline import until
 from taskyard.engine import block, ports
 from taskyard.errors import TaskyardError
-from taskyard.stack import Stack
+from taskyard.kit.stack import Stack
 
 COMPOSE = """
 services:

@@ -16,8 +16,9 @@ from taskyard.cards.grammar import read
 from taskyard.cards.lock import Change, Lock
 from taskyard.cards.proof import Proofs, kind_of
 from taskyard.cards.release import Part
-from taskyard.course import ROOT, Course
+from taskyard.course import Course
 from taskyard.errors import TaskyardError
+from taskyard.files import ROOT
 
 LOCK = ROOT / "cards" / "cards.lock.json"
 DIST = ROOT / "dist"

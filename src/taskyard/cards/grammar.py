@@ -25,7 +25,7 @@ from taskyard.cards.labels import blocks, parts
 from taskyard.cards.note import CardFile, Note, Side
 from taskyard.cards.settings import Settings
 from taskyard.errors import TaskyardError
-from taskyard.page import Page
+from taskyard.pages.page import Page
 
 PARSER = MarkdownIt("commonmark").enable("table").use(front_matter_plugin)
 

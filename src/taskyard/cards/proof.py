@@ -15,7 +15,7 @@ from taskyard.cards.finding import Finding, Source
 from taskyard.cards.note import CardFile, Note
 from taskyard.course import Chapter, Course
 from taskyard.errors import TaskyardError
-from taskyard.page import Page
+from taskyard.pages.page import Page
 
 DEFINITIONS = 1 / 5
 """The largest share of a deck's notes that may rest on a source alone."""

@@ -13,13 +13,13 @@ from typing import Any
 import yaml
 
 from taskyard.compose.model import Project
-from taskyard.course import ROOT
 from taskyard.engine import container_names, ports, reports
 from taskyard.engine.client import docker
 from taskyard.engine.holder import Holder
 from taskyard.engine.protocol import Completed, Replica, Run, ServiceError
 from taskyard.engine.remains import PROJECT_LABEL
 from taskyard.errors import TaskyardError
+from taskyard.files import ROOT
 
 IMAGE = "taskyard-runtime"
 """The image of every worker and API in the labs: the stage `runtime` of the root Dockerfile."""

@@ -9,10 +9,10 @@ import nbformat
 from nbformat import NotebookNode
 
 from taskyard.errors import TaskyardError
+from taskyard.files import write
 from taskyard.notebook.chapter import Conversion, notebook_metadata, read_chapter
 from taskyard.notebook.faults import IGNORE_OUTPUT
 from taskyard.notebook.kernel import CellFailedError, execute
-from taskyard.progress import write
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

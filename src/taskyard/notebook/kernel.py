@@ -19,7 +19,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 import taskyard
-from taskyard.stack import temporary_folder
+from taskyard.kit.stack import temporary_folder
 
 GUARD = Path(__file__).with_name("guard.py")
 SET = {

@@ -15,8 +15,8 @@ from pygments.util import ClassNotFound
 
 from taskyard.cards.rules.reading import Card
 from taskyard.cards.rules.rule import Said, of_card, over
-from taskyard.course import ROOT
-from taskyard.fence import trouble
+from taskyard.files import ROOT
+from taskyard.pages.fence import trouble
 
 MAX_LINES = 12
 MAX_COLUMNS = 64

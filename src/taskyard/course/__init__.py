@@ -1,0 +1,5 @@
+"""What is where in the course: chapters, labs and cards, found by their names."""
+
+from taskyard.course.course import Chapter, Course, Lab
+
+__all__ = ["Chapter", "Course", "Lab"]

@@ -1,0 +1,270 @@
+"""The course: chapters, labs and cards, found by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from shutil import copyfile
+
+from taskyard.course import expectation as expect
+from taskyard.course import names
+from taskyard.errors import Fault, TaskyardError
+from taskyard.files import ROOT
+from taskyard.pages import links
+from taskyard.pages.page import Page
+
+_PARTS = ("README.md", "demo.py", "check.py", "expect.toml", "starter", "solution")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab; `slug` is its name without the number."""
+
+    number: int
+    slug: str
+    folder: Path
+
+    @property
+    def readme(self) -> Path:
+        return self.folder / "README.md"
+
+    @property
+    def demo(self) -> Path:
+        return self.folder / "demo.py"
+
+    @property
+    def check(self) -> Path:
+        return self.folder / "check.py"
+
+    @property
+    def starter(self) -> Path:
+        return self.folder / "starter"
+
+    @property
+    def solution(self) -> Path:
+        return self.folder / "solution"
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """Names of the wrong answers, sorted."""
+        folder = self.folder / "wrong"
+        return tuple(path.name for path in names.entries(folder) if path.is_dir())
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        return ("starter", "solution", *self.wrong)
+
+    def files(self, variant: str) -> dict[Path, Path]:
+        """
+        Return what a variant consists of: relative path to the file that holds it.
+
+        The solution is the starter overlaid with `solution/`; a wrong answer is the solution
+        overlaid with `wrong/NAME/`. Where the starter has an `.env.example`, it is the `.env` too.
+
+        Raises:
+            TaskyardError: The lab has no such variant.
+        """
+        if variant not in self.variants:
+            close = get_close_matches(variant, self.variants, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else "there are " + _list(self.variants)
+            raise TaskyardError(
+                f"lab `{self.slug}` has no variant `{variant}`", path=self.folder, hint=hint
+            )
+        layers = [self.starter]
+        if variant != "starter":
+            layers.append(self.solution)
+        if variant in self.wrong:
+            layers.append(self.folder / "wrong" / variant)
+        found: dict[Path, Path] = {}
+        for layer in layers:
+            for path in sorted(layer.rglob("*")):
+                if path.is_file() and "__pycache__" not in path.parts:
+                    found[path.relative_to(layer)] = path
+        if Path(".env.example") in found:
+            found.setdefault(Path(".env"), found[Path(".env.example")])
+        return found
+
+    def assemble(self, variant: str, into: Path) -> Path:
+        """
+        Write a variant's files below `into`, readable by any user of a container.
+
+        Raises:
+            TaskyardError: The lab has no such variant.
+        """
+        files = self.files(variant)
+        _open_folder(into)
+        for relative, source in files.items():
+            for parent in reversed(relative.parents):
+                _open_folder(into / parent)
+            copyfile(source, into / relative)
+            # Git keeps one permission bit; a start script needs it inside the container.
+            executable = source.stat().st_mode & 0o100
+            (into / relative).chmod(0o755 if executable else 0o644)
+        return into
+
+    def expectations(self) -> Mapping[str, expect.Expectation]:
+        """
+        Read `expect.toml`: how the starter and each wrong answer are rejected.
+
+        Raises:
+            TaskyardError: It does not name exactly these, or an entry is incomplete.
+        """
+        return expect.read(self.folder / "expect.toml", ("starter", *self.wrong))
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One chapter; `notebook` is where it is built to, whether or not it was."""
+
+    number: int
+    slug: str
+    title: str
+    path: Path
+    notebook: Path
+    lab: Lab | None = None
+    cards: Path | None = None
+
+    @cached_property
+    def question(self) -> str:
+        """The question it answers: the first line above its first section that asks one, or ''."""
+        asked = (line for line in Page.read(self.path).opening if line.endswith("?"))
+        return next(asked, "")
+
+
+@dataclass(frozen=True)
+class Course:
+    """All chapters, sorted by number."""
+
+    root: Path
+    chapters: tuple[Chapter, ...]
+
+    @classmethod
+    def discover(cls, root: Path = ROOT) -> Course:
+        """
+        Find everything by name and check what holds it together.
+
+        Raises:
+            TaskyardError: All that is wrong: names, repeated numbers and slugs, incomplete labs,
+                labs, cards and notebooks without a chapter, dead links.
+        """
+        root = root.resolve()
+        faults: list[Fault] = []
+        chapters = list(names.named(root / "chapters", ".md", faults))
+        labs = list(names.named(root / "labs", "", faults))
+        cards = list(names.named(root / "cards", ".md", faults, others=True))
+        notebooks = list(names.named(root / "notebooks", ".ipynb", faults, others=True))
+        faults += names.repeated(chapters)
+        for kind, paths in (("lab", labs), ("card file", cards), ("notebook", notebooks)):
+            faults += names.orphans(kind, paths, chapters)
+        for path in labs:
+            faults += _incomplete(_lab(path))
+        found = []
+        for path in chapters:
+            title = _title(path, faults)
+            lab = root / "labs" / path.stem
+            card = root / "cards" / path.name
+            found.append(
+                Chapter(
+                    number=names.number(path),
+                    slug=names.slug(path),
+                    title=title,
+                    path=path,
+                    notebook=root / "notebooks" / f"{path.stem}.ipynb",
+                    lab=_lab(lab) if lab in labs else None,
+                    cards=card if card in cards else None,
+                )
+            )
+        pages = [*chapters, *cards, *(path / "README.md" for path in labs)]
+        pages += [root / name for name in ("README.md", "CONTRIBUTING.md", "GLOSSARY.md")]
+        faults += links.dead(root, pages)
+        if faults:
+            raise TaskyardError.of(dict.fromkeys(faults))  # two of the checks read a chapter
+        return cls(root, tuple(found))
+
+    @property
+    def labs(self) -> tuple[Lab, ...]:
+        return tuple(chapter.lab for chapter in self.chapters if chapter.lab)
+
+    def chapter(self, key: str | int) -> Chapter:
+        """
+        Return the chapter with a number (7, "7", "07"), a slug or both ("07-replicas").
+
+        Raises:
+            TaskyardError: There is none; names those that are.
+        """
+        for chapter in self.chapters:
+            names = {str(chapter.number), f"{chapter.number:02}", chapter.slug, chapter.path.stem}
+            if str(key) in names:
+                return chapter
+        names_all = [(chapter.number, chapter.slug) for chapter in self.chapters]
+        raise _unknown("chapter", key, names_all)
+
+    def lab(self, key: str | int) -> Lab:
+        """
+        Return the lab with a number, a slug or both.
+
+        Raises:
+            TaskyardError: There is none; names those that are.
+        """
+        for lab in self.labs:
+            if str(key) in {str(lab.number), f"{lab.number:02}", lab.slug, lab.folder.name}:
+                return lab
+        raise _unknown("lab", key, [(lab.number, lab.slug) for lab in self.labs])
+
+
+def _unknown(kind: str, key: str | int, known: Iterable[tuple[int, str]]) -> TaskyardError:
+    by_slug = {slug: number for number, slug in known}
+    wanted = re.sub(r"^\d+-", "", str(key))
+    close = get_close_matches(wanted, by_slug, n=1) if not wanted.isdigit() else []
+    if close:
+        hint = f"did you mean `{close[0]}` ({by_slug[close[0]]})?"
+    elif by_slug:
+        hint = "there are " + ", ".join(f"{number} `{slug}`" for slug, number in by_slug.items())
+    else:
+        hint = "the course has none yet: `make new name=work-queues` makes one"
+    return TaskyardError(f"there is no {kind} `{key}`", hint=hint)
+
+
+def _lab(path: Path) -> Lab:
+    return Lab(names.number(path), names.slug(path), path)
+
+
+def _incomplete(lab: Lab) -> Iterator[Fault]:
+    missing = [name for name in _PARTS if not (lab.folder / name).exists()]
+    for name in missing:
+        what = f"lab `{lab.folder.name}` has no `{name}`"
+        cure = f"add it; `labs/_template/{name}` is an example"
+        yield Fault(what, lab.folder, hint=cure)
+    if "expect.toml" not in missing:
+        try:
+            lab.expectations()
+        except TaskyardError as error:
+            yield from error.faults
+
+
+def _title(path: Path, faults: list[Fault]) -> str:
+    try:
+        first = next((one for one in Page.read(path).headings), None)
+    except TaskyardError as error:
+        faults += error.faults
+        return ""
+    if first is None or first.level != 1:
+        what = "the chapter's first heading is not its title"
+        cure = f"begin it with a line such as `# {names.slug(path).replace('-', ' ').capitalize()}`"
+        faults.append(Fault(what, path, first.line if first else 1, cure))
+        return ""
+    return re.sub(r"^\d+\s*[·.:–—-]*\s*", "", first.text)
+
+
+def _open_folder(path: Path) -> None:
+    if not path.exists():
+        path.mkdir(parents=True)
+        path.chmod(0o755)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,0 +1,1 @@
+"""What demos, checks and chapters hold in their hands."""

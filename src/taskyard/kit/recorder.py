@@ -1,0 +1,240 @@
+"""Record which worker runs which task when, from the events that Celery's workers send."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+from celery import Celery
+from celery.events.receiver import EventReceiver
+
+from taskyard.kit.timeline import TaskRun, Timeline
+
+HELLO = "taskyard-hello"
+STEP_S = 0.05
+ENDS = {
+    "task-succeeded": "SUCCESS",
+    "task-failed": "FAILURE",
+    "task-retried": "RETRY",
+    "task-rejected": "REJECTED",
+    "task-revoked": "REVOKED",
+}
+
+
+class NoWorkerError(TimeoutError):
+    """Fewer workers answered than there should be."""
+
+
+class Recorder:
+    """
+    Record the events of a broker's workers while the block runs.
+
+    Entering it waits until this recorder hears events and each of the workers has confirmed that
+    it sends them; labs need no `-E` for that.
+
+    Args:
+        broker: URL with the database.
+        workers: How many nodes there are.
+        labels: Host name to what a chart calls it; see `labels_of`.
+
+    Raises:
+        NoWorkerError: On entering: fewer workers confirmed in time; says which.
+    """
+
+    def __init__(
+        self,
+        broker: str,
+        workers: int,
+        labels: Mapping[str, str] | None = None,
+        timeout_s: float = 30.0,
+    ) -> None:
+        self._app = Celery("taskyard", broker=broker, set_as_current=False)
+        self._workers = workers
+        self._labels = labels or {}
+        self._timeout_s = timeout_s
+        self._runs: dict[tuple[str, str, int], TaskRun] = {}
+        self._deliveries: Counter[tuple[str, str]] = Counter()
+        self._last_heard: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._heard = threading.Event()
+        self._nonce = secrets.token_hex(4)
+        self._connection = self._app.connection_for_read()
+        self._receiver = EventReceiver(
+            self._connection, handlers={"*": self._on_event}, app=self._app
+        )
+        self._thread = threading.Thread(target=self._capture, daemon=True)
+
+    def __enter__(self) -> Recorder:
+        self._thread.start()
+        try:
+            self._wait_heard()
+            wait_for_workers(self._app, self._workers, "enable_events", self._timeout_s)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _wait_heard(self) -> None:
+        """Redis forgets what is published before somebody listens: send until it comes back."""
+        end = time.monotonic() + self._timeout_s
+        while not self._heard.wait(STEP_S):
+            self._send_hello()
+            if time.monotonic() > end:
+                raise TimeoutError(f"no event came back in {self._timeout_s:g} s")
+
+    def _send_hello(self) -> None:
+        with (
+            self._app.connection_for_write() as connection,
+            self._app.events.Dispatcher(connection, hostname="taskyard") as dispatcher,
+        ):
+            dispatcher.send(HELLO, nonce=self._nonce)
+
+    def _capture(self) -> None:
+        while not self._receiver.should_stop:
+            try:
+                self._receiver.capture(limit=None, timeout=None, wakeup=False)
+            except (OSError, *self._connection.connection_errors):
+                if self._receiver.should_stop:
+                    return
+                time.sleep(STEP_S)
+
+    def _on_event(self, event: Mapping[str, Any]) -> None:
+        kind = event["type"]
+        if kind == HELLO and event.get("nonce") == self._nonce:
+            self._heard.set()
+        with self._lock:
+            if kind == "worker-online":
+                self._end_killed(event["hostname"])
+            self._last_heard[event["hostname"]] = event["timestamp"]
+            if not kind.startswith("task-") or kind == "task-sent":
+                return
+            key = self._key(kind, event["uuid"], event["hostname"])
+            run = self._runs.get(key) or TaskRun(event["uuid"], "", "", event["hostname"])
+            if kind == "task-received":
+                run = replace(
+                    run,
+                    received=event["timestamp"],
+                    name=event.get("name") or "",
+                    arguments=f"{event.get('args')} {event.get('kwargs')}",
+                )
+            elif kind == "task-started":
+                run = replace(run, started=event["timestamp"], state="STARTED")
+            elif kind in ENDS:
+                run = replace(run, ended=event["timestamp"], state=ENDS[kind])
+            self._runs[key] = run
+
+    def _key(self, kind: str, task: str, node: str) -> tuple[str, str, int]:
+        """
+        Find the execution that an event is about; several may have one id.
+
+        A retry or a second delivery may be received before the first execution has ended: a start
+        belongs to the first that has not begun, and an end to the first that still runs.
+        """
+        if kind == "task-received":
+            self._deliveries[task, node] += 1
+            return task, node, self._deliveries[task, node]
+        keys = [(task, node, number + 1) for number in range(self._deliveries[task, node])]
+        for key in keys:
+            run = self._runs[key]
+            has_begun = run.started is not None
+            is_over = run.ended is not None or run.killed is not None
+            if not is_over and has_begun == (kind != "task-started"):
+                return key
+        return keys[-1] if keys else (task, node, 0)
+
+    def _end_killed(self, node: str) -> None:
+        """A worker that says hello again runs nothing of what its predecessor ran."""
+        for key, run in self._runs.items():
+            if run.node == node and run.ended is None and run.killed is None:
+                self._runs[key] = replace(run, killed=self._last_heard.get(node))
+
+    def note_kill(self) -> None:
+        """Note that what runs now is killed now: a worker that is killed cannot say so."""
+        with self._lock:
+            for key, run in self._runs.items():
+                if run.started is not None and run.ended is None and run.killed is None:
+                    self._runs[key] = replace(run, killed=time.time())
+
+    def timeline(self) -> Timeline:
+        """Return what was recorded so far, without what a worker had received before."""
+        with self._lock:
+            known = [run for run in self._runs.values() if run.received is not None]
+        runs = sorted(known, key=lambda run: run.started or math.inf)
+        return Timeline(tuple(runs), self._labels)
+
+    def wait(self, ended: int, timeout_s: float = 60.0) -> Timeline:
+        """
+        Wait until that many executions have ended, and return the timeline.
+
+        Raises:
+            TimeoutError: Says how many did.
+        """
+        return self.wait_for(
+            lambda timeline: sum(run.ended is not None for run in timeline.runs) >= ended,
+            f"{ended} executions to end",
+            timeout_s,
+        )
+
+    def wait_for(
+        self, condition: Callable[[Timeline], bool], what: str, timeout_s: float = 60.0
+    ) -> Timeline:
+        """
+        Wait until the timeline is as wanted, and return it.
+
+        Raises:
+            TimeoutError: Says what it waited for and what it saw last.
+        """
+        end = time.monotonic() + timeout_s
+        while not condition(timeline := self.timeline()):
+            if time.monotonic() > end:
+                states = dict(Counter(run.state for run in timeline.runs))
+                raise TimeoutError(f"waited {timeout_s:g} s for {what}; saw {states or 'nothing'}")
+            time.sleep(STEP_S)
+        return timeline
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening; what was recorded stays."""
+        self._receiver.should_stop = True
+        with contextlib.suppress(OSError, *self._connection.connection_errors):
+            self._send_hello()  # it waits for the next event, up to a second
+        self._thread.join(timeout=5)
+        self._connection.release()
+
+
+def wait_for_workers(
+    app: Celery, workers: int, question: str = "ping", timeout_s: float = 30.0
+) -> list[str]:
+    """
+    Ask until that many nodes have answered, and return their names, sorted.
+
+    Raises:
+        NoWorkerError: Fewer did; names them.
+    """
+    end = time.monotonic() + timeout_s
+    names: set[str] = set()
+    while True:
+        answers: Iterable[Mapping[str, Any]] = app.control.broadcast(
+            question, reply=True, timeout=0.5, limit=workers
+        )
+        names |= {name for answer in answers or () for name in answer}
+        if len(names) >= workers:
+            return sorted(names)
+        if time.monotonic() > end:
+            told = ", ".join(sorted(names)) or "none"
+            raise NoWorkerError(f"{workers} workers should answer; in {timeout_s:g} s did: {told}")

@@ -1,0 +1,51 @@
+"""What a check says: a requirement that holds, or what was done, seen and expected."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.request
+from typing import Any
+
+from taskyard.kit.stack import Stack
+
+ASK_S = 30.0
+
+
+class Unmet(AssertionError):
+    """A requirement that does not hold, in the words of the subject."""
+
+    def __init__(self, did: str, saw: str, expected: str, look_at: str) -> None:
+        self.did, self.saw, self.expected, self.look_at = did, saw, expected, look_at
+        super().__init__(f"did {did}; saw {saw}; expected {expected}; look at {look_at}")
+
+
+def require(holds: object, *, did: str, saw: object, expected: str, look_at: str) -> None:
+    """
+    Go on if the requirement holds.
+
+    Raises:
+        Unmet: It does not.
+    """
+    if not holds:
+        raise Unmet(did, str(saw), expected, look_at)
+
+
+def ask(stack: Stack, service: str, port: int, path: str, content: object = None) -> Any:
+    """
+    Ask a service as a browser does: GET, or POST with content as JSON; return its JSON.
+
+    Raises:
+        Unmet: No answer, or an error; shows how the service's log ends.
+    """
+    body = None if content is None else json.dumps(content).encode()
+    try:
+        with urllib.request.urlopen(f"{stack.http(service, port)}{path}", body, ASK_S) as answer:
+            return json.loads(answer.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Unmet(
+            did=f"asked the {service} for {path}",
+            saw=f"no answer ({error}); its log ends with: {stack.last_line(service)}",
+            expected="an answer",
+            look_at="the code that the line in the log names",
+        ) from None

@@ -1,0 +1,174 @@
+"""A running Compose project, as demos, checks and notebooks hold it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from taskyard.compose import read
+from taskyard.compose.model import Project
+from taskyard.deadline import until
+from taskyard.engine import Choice, Completed, Replica, Run, ServiceError, choose, embedded
+
+__all__ = [
+    "COMPOSE_FILE",
+    "Choice",
+    "Completed",
+    "Replica",
+    "ServiceError",
+    "Stack",
+    "copy_stack",
+    "project_prefix",
+    "temporary_folder",
+]
+
+COMPOSE_FILE = "compose.yaml"
+LABEL_MAX = 50
+
+
+class Stack:
+    """
+    One run of the Compose project in a folder.
+
+    ```python
+    with Stack(folder) as stack:
+        stack.scale("worker", 3)
+        redis.Redis.from_url(stack.url("redis"))
+    ```
+
+    The other methods are the engine's own: see `taskyard.engine.protocol.Engine`.
+    Whatever happens to this process, nothing that the run started is left when it is gone.
+
+    Args:
+        folder: Holds `compose.yaml`.
+        engine: What `choose` returned, the name of an engine, or None to choose here.
+        publish: Ports that you want to reach: service to container port; Redis's comes by itself.
+        label: The start of the project's name; the folder's name where it is None.
+        remove: Paths that go with the run.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        engine: Choice | str | None = None,
+        *,
+        publish: Mapping[str, int] | None = None,
+        label: str | None = None,
+        remove: Sequence[Path] = (),
+    ) -> None:
+        self.project: Project = read(folder / COMPOSE_FILE)
+        self.choice = engine if isinstance(engine, Choice) else choose(engine)
+        name = project_prefix(label or folder.name) + secrets.token_hex(3)
+        caches = {
+            service.name: embedded.PORT
+            for service in self.project.services.values()
+            if embedded.is_redis(service)
+        }
+        run = Run(
+            project=self.project,
+            name=name,
+            state=temporary_folder() / name,
+            publish={**caches, **(publish or {})},
+            remove=remove,
+        )
+        self.name = name
+        self.state = run.state
+        self.engine = self.choice.engine()(run)
+        self.up = self.engine.up
+        self.ps = self.engine.ps
+        self.scale = self.engine.scale
+        self.logs = self.engine.logs
+        self.exec = self.engine.exec
+        self.kill = self.engine.kill
+        self.crash = self.engine.crash
+        self.stop = self.engine.stop
+        self.start = self.engine.start
+        self.restart = self.engine.restart
+        self.endpoint = self.engine.endpoint
+        self.down = self.engine.down
+        self.close = self.engine.close
+
+    def url(self, service: str = "redis", database: int = 0) -> str:
+        """
+        Return the URL at which a Redis of the project answers on this machine.
+
+        Docker gives another port after a restart, so ask again then.
+        """
+        host, port = self.endpoint(service, embedded.PORT)
+        return f"redis://{host}:{port}/{database}"
+
+    def http(self, service: str, port: int, index: int = 1) -> str:
+        """Return the address at which a service's HTTP port answers on this machine."""
+        host, number = self.endpoint(service, port, index)
+        return f"http://{host}:{number}"
+
+    def workers(self) -> int:
+        """Count the replicas whose command starts a Celery worker."""
+        services = self.project.services
+        commands = {name: services[name].command or () for name in services}
+        return sum({"celery", "worker"} <= set(commands[r.service]) for r in self.ps())
+
+    def wait_log(self, service: str, *texts: str, timeout_s: float = 30.0) -> str:
+        """
+        Wait until a service has written one of some texts; return its log.
+
+        Raises:
+            TimeoutError: It has not; says how its log ends.
+        """
+        wanted = " or ".join(f"`{text}`" for text in texts)
+        until(
+            lambda: any(map(self.logs(service).count, texts)),
+            f"`{service}` to write {wanted}",
+            timeout_s,
+            lambda: f"a log that ends with: {self.last_line(service)}",
+        )
+        return self.logs(service)
+
+    def last_line(self, service: str, index: int | None = None) -> str:
+        """Return how a log ends, without lines that only rule off; `nothing` where it is empty."""
+        lines = (line.strip() for line in reversed(self.logs(service, index).splitlines()))
+        return next((line for line in lines if line.strip("- ")), "nothing")
+
+    def __enter__(self) -> Stack:
+        try:
+            self.up()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        services = ", ".join(self.project.services)
+        return f"<Stack of {services}>"
+
+
+def copy_stack(folder: Path, into: Path, compose: str = COMPOSE_FILE) -> Path:
+    """Copy a folder for a stack, readable by a container's user; `compose` is its Compose file."""
+    shutil.copytree(folder, into, dirs_exist_ok=True)
+    shutil.copyfile(folder / compose, into / COMPOSE_FILE)
+    into.chmod(0o755)
+    return into
+
+
+def project_prefix(label: str) -> str:
+    """Return the part of a project's name that all runs under one label share."""
+    return "taskyard-" + re.sub(r"[^a-z0-9_-]", "-", label.lower())[-LABEL_MAX:] + "-"
+
+
+def temporary_folder() -> Path:
+    """Return where state folders stand; a Unix socket's path may have about 100 characters."""
+    usual = Path(tempfile.gettempdir())
+    return usual if len(str(usual)) < 20 else Path("/tmp")

@@ -1,0 +1,1 @@
+"""What a learner does: run, check, repair, and see how far they are."""

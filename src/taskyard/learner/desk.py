@@ -1,0 +1,298 @@
+"""The desk: the learner's own files below `work/`, and what they did with them."""
+
+from __future__ import annotations
+
+import difflib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from taskyard.course import Course, Lab
+from taskyard.errors import TaskyardError
+from taskyard.files import free_name, write
+from taskyard.learner.progress import Event, Progress, ProgressFile
+from taskyard.pages.page import Page
+
+
+@dataclass(frozen=True)
+class Hint:
+    """One of a lab's hints; `number` counts from 1 up to `total`. `text` is Markdown."""
+
+    number: int
+    total: int
+    summary: str
+    text: str
+
+
+@dataclass(frozen=True)
+class _Copied:
+    """
+    What the desk knows about a copy of a starter.
+
+    Attributes:
+        files: Relative path to digest, as they were copied.
+        told: Fingerprint of the starter that the learner was told about and does not have.
+        notice: What the learner has not been told yet; it waits here for a command that prints.
+    """
+
+    files: Mapping[str, str]
+    told: str = ""
+    notice: str = ""
+
+
+class Desk:
+    """
+    The folder in which a learner works. Nothing that they wrote is ever lost.
+
+    Several commands may use a desk at once: a lock file keeps them apart.
+    """
+
+    def __init__(self, course: Course, folder: Path | None = None) -> None:
+        """
+        Args:
+            folder: Default: `$TASKYARD_WORK`, or `work/` in the course.
+        """
+        named = os.environ.get("TASKYARD_WORK")
+        self.course = course
+        self.root = (folder or (Path(named) if named else course.root / "work")).absolute()
+        self._file = ProgressFile(self.root / "progress.json")
+
+    def folder(self, lab: Lab) -> Path:
+        """
+        Return the learner's files of a lab; on first use, a copy of the starter.
+
+        Where the course's starter changed since then, a copy that was not edited is renewed and
+        an edited one is left alone; `notices` says so.
+
+        Raises:
+            TaskyardError: The desk cannot be written, or a file stands in the folder's place.
+        """
+        place = self._place(lab)
+        with self._locked():
+            starter = _digests(lab.files("starter"))
+            if not os.path.lexists(place):
+                self._copy(lab)
+                return place
+            if not place.is_dir():
+                cure = f"move it away: `mv {place} {free_name(place)}`"
+                raise TaskyardError("this is not a folder", path=place, hint=cure)
+            copied = self._copied(lab)
+            if copied is None:
+                self._remember(lab, _Copied(starter))
+            elif copied.files != starter:
+                self._renew(lab, copied, starter)
+        return place
+
+    def notices(self, lab: Lab | None = None) -> list[str]:
+        """
+        Return what the learner must know, about a lab and the desk; each is said once.
+
+        Looks at the progress file too, so that a command which calls this first can say at once
+        that the file is broken, before it records anything.
+        """
+        if not self.root.exists():
+            return []
+        with self._locked():
+            self._file.load()
+            said, self._file.said = self._file.said, []
+            copied = self._copied(lab) if lab else None
+            if lab and copied and copied.notice:
+                said.append(copied.notice)
+                self._remember(lab, replace(copied, notice=""))
+        return said
+
+    def reset(self, lab: Lab) -> Path | None:
+        """
+        Put the starter back, after moving the learner's folder to `SLUG.1`, `SLUG.2`, ….
+
+        Returns:
+            Where the old folder is now; None where there was none or it equalled the starter.
+        """
+        place = self._place(lab)
+        with self._locked():
+            kept = None
+            if os.path.lexists(place):
+                if place.is_dir() and _digests(_files(place)) == _digests(lab.files("starter")):
+                    return None
+                kept = free_name(place)
+                place.rename(kept)
+            self._copy(lab)
+        return kept
+
+    def diff(self, lab: Lab) -> str:
+        """
+        Return what turns the learner's files into the solution, as a unified diff.
+
+        Files that only the learner has are left out. Empty where nothing differs.
+        """
+        place = self.folder(lab)
+        lines: list[str] = []
+        with self._locked():
+            for relative, source in sorted(lab.files("solution").items()):
+                mine = place / relative
+                old = mine.read_bytes() if mine.is_file() else None
+                if old != (new := source.read_bytes()):
+                    lines += _difference(relative, old, new)
+        return "\n".join(lines) + "\n" if lines else ""
+
+    def record(self, lab: Lab, event: Event) -> None:
+        """Remember that something happened; it is on the disk when this returns."""
+        with self._locked():
+            self._file.add(lab.slug, event)
+
+    def progress(self) -> Progress:
+        """Return what was done in each chapter, and the next command."""
+        if not self._file.path.exists():
+            return self._file.summary(self.course)  # nothing to protect: leave no folder behind
+        with self._locked():
+            return self._file.summary(self.course)
+
+    def next_hint(self, lab: Lab) -> Hint:
+        """
+        Return the first hint that was not given yet, and record it; after the last, that again.
+
+        Raises:
+            TaskyardError: The lab's README has none, or they cannot be read.
+        """
+        hints = Page.read(lab.readme).details("Hints")
+        if not hints:
+            cure = "add a section `## Hints` with three `<details>` blocks"
+            raise TaskyardError(f"lab `{lab.slug}` has no hints", path=lab.readme, hint=cure)
+        with self._locked():
+            given = self._file.counts(lab.slug)["hint"]
+            if given < len(hints):
+                self._file.add(lab.slug, "hint")
+        place = min(given, len(hints) - 1)
+        return Hint(place + 1, len(hints), hints[place].summary, hints[place].text)
+
+    def _place(self, lab: Lab) -> Path:
+        return self.root / "labs" / lab.slug
+
+    def _copy(self, lab: Lab) -> None:
+        """Put the starter in place as a whole: a crash leaves nothing that looks complete."""
+        place = self._place(lab)
+        new = place.with_name(f".{lab.slug}.new")
+        if new.exists():
+            shutil.rmtree(new)  # of a run that was killed in mid-copy; it holds course files only
+        lab.assemble("starter", new)
+        new.rename(place)
+        self._remember(lab, _Copied(_digests(lab.files("starter"))))
+
+    def _renew(self, lab: Lab, copied: _Copied, starter: Mapping[str, str]) -> None:
+        place = self._place(lab)
+        here = _digests(_files(place))
+        # A file that is already the new one is not an edit: an earlier renewal may have been cut.
+        edited = [
+            name
+            for name, digest in copied.files.items()
+            if here.get(name) not in (digest, starter.get(name))
+        ]
+        edited += [
+            name
+            for name, digest in starter.items()
+            if name not in copied.files
+            and (here.get(name) not in (None, digest) or _is_blocked(place, name))
+        ]
+        number = lab.number
+        if edited:
+            if copied.told != _fingerprint(starter):
+                notice = (
+                    f"the starter of lab {number} has changed since you began; your files in "
+                    f"`{place}` are left as they are. `make reset-{number}` brings the new "
+                    "starter and keeps yours beside it"
+                )
+                self._remember(lab, _Copied(copied.files, _fingerprint(starter), notice))
+            return
+        for relative, source in lab.files("starter").items():
+            executable = source.stat().st_mode & 0o100
+            write(place / relative, source.read_bytes(), 0o755 if executable else 0o644)
+        for name in copied.files.keys() - starter.keys():
+            (place / name).unlink(missing_ok=True)
+        notice = (
+            f"the starter of lab {number} has changed; your copy in `{place}`, which you had not "
+            "edited, was renewed"
+        )
+        self._remember(lab, _Copied(starter, notice=notice))
+
+    def _memory(self, lab: Lab) -> Path:
+        return self.root / ".starters" / f"{lab.slug}.json"
+
+    def _remember(self, lab: Lab, copied: _Copied) -> None:
+        write(self._memory(lab), json.dumps(asdict(copied), indent=2).encode() + b"\n")
+
+    def _copied(self, lab: Lab) -> _Copied | None:
+        """Return what was copied; None where nobody knows: then the learner's files are theirs."""
+        try:
+            content = json.loads(self._memory(lab).read_bytes())
+            files = {str(name): str(digest) for name, digest in content["files"].items()}
+            return _Copied(files, str(content["told"]), str(content["notice"]))
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            (self.root / "labs").mkdir(parents=True, exist_ok=True)
+            with (self.root / ".lock").open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # held for milliseconds; the kernel frees it
+                yield
+        except OSError as error:
+            raise TaskyardError(
+                f"the desk cannot be used: {(error.strerror or str(error)).lower()}",
+                path=Path(error.filename) if error.filename else self.root,
+                hint="make room and see that you may write there, or name another folder: "
+                "`export TASKYARD_WORK=~/taskyard-work`",
+            ) from error
+
+
+def _files(folder: Path) -> dict[Path, Path]:
+    return {
+        path.relative_to(folder): path
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def _is_blocked(place: Path, name: str) -> bool:
+    """Tell whether a folder of the learner's has a file's name, or a file its folder's name."""
+    above = [place / parent for parent in Path(name).parents]
+    return (place / name).is_dir() or any(path.is_file() for path in above)
+
+
+def _digests(files: Mapping[Path, Path]) -> dict[str, str]:
+    return {
+        relative.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for relative, path in files.items()
+    }
+
+
+def _fingerprint(digests: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(dict(digests), sort_keys=True).encode()).hexdigest()
+
+
+def _difference(relative: Path, old: bytes | None, new: bytes) -> Iterator[str]:
+    source = "/dev/null" if old is None else f"yours/{relative}"
+    try:
+        before, after = (old or b"").decode(), new.decode()
+    except UnicodeDecodeError:
+        yield f"Binary files {source} and solution/{relative} differ"
+        return
+    yield from difflib.unified_diff(
+        _lines(before), _lines(after), source, f"solution/{relative}", lineterm=""
+    )
+
+
+def _lines(text: str) -> list[str]:
+    """Split into lines; a last one without its end says so, as `diff` does."""
+    lines = text.split("\n")
+    if lines[-1]:
+        lines[-1] += "\n\\ No newline at end of file"
+    else:
+        lines.pop()
+    return lines

@@ -1,0 +1,188 @@
+"""JupyterLab for learners: copies of the notebooks on the desk, opened without questions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import NoReturn
+
+from taskyard.course import Course
+from taskyard.errors import TaskyardError
+from taskyard.files import write
+from taskyard.notebook.kernel import kernel_environment
+from taskyard.notebook.links import relink
+
+CONFIG = Path(__file__).with_name("jupyter_config")
+RECORD = ".copied.json"
+
+
+@dataclass(frozen=True)
+class _Copied:
+    """
+    What was copied to the desk.
+
+    Attributes:
+        version: Digest of the course's file.
+        cells: Digest of the cells' sources: it changes when the learner edits, and not when a
+            cell runs or JupyterLab saves.
+    """
+
+    version: str
+    cells: str
+
+
+def start(course: Course, desk: Path, options: Sequence[str] = ()) -> NoReturn:
+    """
+    Copy the notebooks to the desk and become JupyterLab, on the first of them.
+
+    Args:
+        course: Whose notebooks.
+        desk: The learner's folder, such as `work/`.
+        options: More options for `jupyter lab`; they win over ours.
+
+    Raises:
+        TaskyardError: There is no notebook.
+    """
+    folder = desk / "notebooks"
+    command = lab_command(course, folder, os.environ, options)
+    for notice in lay_out(course, folder):
+        print(notice)
+    print("JupyterLab starts; Ctrl-C ends it.", flush=True)
+    os.execve(command[0], command, lab_environment(os.environ))
+
+
+def lay_out(course: Course, folder: Path) -> list[str]:
+    """
+    Copy the course's notebooks to a folder and never overwrite what the learner changed there.
+
+    A copy that the learner did not edit is renewed when the course has a new version. Beside one
+    that they did edit, the new version gets a name of its own: `01-first-task.new.ipynb`.
+
+    Returns:
+        Sentences for the learner.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    copied, notices = _read_record(folder / RECORD)
+    for chapter in course.chapters:
+        if not chapter.notebook.exists():
+            continue
+        content = chapter.notebook.read_bytes()
+        version = hashlib.sha256(content).hexdigest()
+        for name in _names(chapter.notebook):
+            path, known = folder / name, copied.get(name)
+            is_first = name == chapter.notebook.name
+            if known and known.version == version and (path.exists() or not is_first):
+                break  # handed out before
+            if path.exists() and (not known or _cells(path.read_bytes()) != known.cells):
+                continue  # the learner's: try the next name
+            laid = _for_desk(content, course, folder)
+            write(path, laid)
+            copied[name] = _Copied(version, _cells(laid))
+            if not is_first:
+                notices.append(
+                    f"{chapter.notebook.name} has a new version and you changed yours: "
+                    f"the new one is {path}"
+                )
+            break
+    record = json.dumps({name: asdict(copy) for name, copy in sorted(copied.items())}, indent=1)
+    write(folder / RECORD, f"{record}\n".encode())
+    return notices
+
+
+def lab_command(
+    course: Course, folder: Path, environment: Mapping[str, str], options: Sequence[str] = ()
+) -> list[str]:
+    """
+    Return the command that opens the first notebook of a folder.
+
+    Raises:
+        TaskyardError: The course has no notebook.
+    """
+    built = [chapter.notebook.name for chapter in course.chapters if chapter.notebook.exists()]
+    if not built:
+        raise TaskyardError("the course has no notebook", hint="build them: make notebooks")
+    # The whole course where the desk is in it, so that links to labs and chapters work.
+    root = course.root if folder.is_relative_to(course.root) else folder
+    first = (folder / built[0]).relative_to(root).as_posix()
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={root}",
+        f"--LabApp.default_url=/lab/tree/{first}",
+    ]
+    if not _has_browser(environment):
+        command.append("--no-browser")
+    if os.geteuid() == 0:
+        command.append("--allow-root")  # behind its token and on loopback all the same
+    # JupyterLab refuses an option that is there twice
+    given = {option.partition("=")[0] for option in options}
+    return [part for part in command if part.partition("=")[0] not in given] + list(options)
+
+
+def lab_environment(base: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for JupyterLab: our settings, and kernels as the build has them."""
+    path = [str(CONFIG), *filter(None, [base.get("JUPYTER_CONFIG_PATH")])]
+    return kernel_environment(base) | {
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(path),
+        "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one in the home folder
+    }
+
+
+def _has_browser(environment: Mapping[str, str]) -> bool:
+    """Without a display, Python would open a browser for terminals on top of the server's log."""
+    if environment.get("CI"):
+        return False
+    displays = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    return not sys.platform.startswith("linux") or any(map(environment.get, displays))
+
+
+def _names(notebook: Path) -> Iterator[str]:
+    yield notebook.name
+    yield f"{notebook.stem}.new.ipynb"
+    for number in count(2):
+        yield f"{notebook.stem}.new-{number}.ipynb"
+
+
+def _cells(content: bytes) -> str:
+    """Return a digest of the cells' sources; a file that is no notebook has one of its own."""
+    try:
+        cells = json.loads(content)["cells"]
+        kept = repr([(cell["cell_type"], "".join(cell["source"])) for cell in cells]).encode()
+    except (ValueError, KeyError, TypeError):
+        kept = content
+    return hashlib.sha256(kept).hexdigest()
+
+
+def _for_desk(content: bytes, course: Course, folder: Path) -> bytes:
+    """Let the relative links lead from the desk to where they lead from `notebooks/`."""
+    if not folder.is_relative_to(course.root):
+        return content
+    way = Path(os.path.relpath(course.root / "notebooks", folder))
+    notebook = json.loads(content)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            text = relink("".join(cell["source"]), partial(_from_desk, way))
+            cell["source"] = text.splitlines(keepends=True)
+    return f"{json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)}\n".encode()
+
+
+def _from_desk(way: Path, target: str) -> str:
+    return os.path.normpath(way / target) if target.startswith("../") else target
+
+
+def _read_record(path: Path) -> tuple[dict[str, _Copied], list[str]]:
+    if not path.exists():
+        return {}, []
+    try:
+        data = json.loads(path.read_bytes())
+        return {name: _Copied(**entry) for name, entry in data.items()}, []
+    except (ValueError, TypeError, AttributeError):
+        return {}, [f"{path} cannot be read: every notebook beside it is taken for changed"]

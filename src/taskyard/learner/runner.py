@@ -1,0 +1,226 @@
+"""Run a lab on the learner's files: its demo, its check, its help, and what a kept run left."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from taskyard.course import Course, Lab
+from taskyard.engine import Choice
+from taskyard.engine.holder import end_run, kept_runs
+from taskyard.engine.reports import failure
+from taskyard.errors import TaskyardError
+from taskyard.kit.console import Show
+from taskyard.kit.contract import load
+from taskyard.kit.stack import Stack, project_prefix, temporary_folder
+from taskyard.learner.desk import Desk
+
+if TYPE_CHECKING:
+    from taskyard.learner.check import Verdict
+
+
+NEEDS_DOCKER_STATUS = 3
+
+
+class Runner:
+    """
+    The commands of one lab for one learner.
+
+    Attributes:
+        label: The start of the name of each demo's Compose project.
+    """
+
+    def __init__(self, course: Course, lab: Lab, show: Show, folder: Path | None = None) -> None:
+        """
+        Args:
+            folder: The files to run; the learner's desk where it is None.
+        """
+        self._lab, self._show = lab, show
+        self._desk = None if folder else Desk(course)
+        self._folder = folder or self._own_desk().folder(lab)
+        # Two desks have labs of one name, and must not end each other's runs
+        place = str(folder or self._own_desk().root)
+        self.label = f"{lab.slug}-{hashlib.sha256(place.encode()).hexdigest()[:4]}"
+
+    def _begin(self, what: str, choice: Choice) -> None:
+        title = self._lab.slug.replace("-", " ")
+        self._show.title(f"{what} {self._lab.number:02} · {title}")
+        self._show.say(str(choice), style="dim")
+        for notice in self._desk.notices(self._lab) if self._desk else ():
+            self._show.say(f"note: {notice}", style="yellow")
+
+    def _need_docker(self, module: Any, choice: Choice, instead: str = "without_docker") -> None:
+        """
+        Stop where the point of a lab cannot be seen without containers.
+
+        Such a lab says why in `NEEDS_DOCKER`, and shows what can be shown in `without_docker`;
+        where a check can show something else, that is in `check_without_docker`.
+
+        Raises:
+            SystemExit: With NEEDS_DOCKER_STATUS.
+        """
+        reason = getattr(module, "NEEDS_DOCKER", "")
+        if choice.name == "docker" or not reason:
+            return
+        self._show.say(f"This lab needs Docker: {reason}")
+        show = getattr(module, instead, None) or getattr(module, "without_docker", None)
+        if show:
+            show(self._folder, self._show)
+        raise SystemExit(NEEDS_DOCKER_STATUS)
+
+    def demo(self, choice: Choice, keep: bool) -> None:
+        """
+        Bring the stack up, run the experiment, and take the stack down or leave it up.
+
+        Raises:
+            TaskyardError: The stack does not come up, or the demo does not find what it needs.
+        """
+        module = load(self._lab.demo)
+        self._begin("Lab", choice)
+        self._need_docker(module, choice)
+        publish: Mapping[str, int] = getattr(module, "PUBLISH", {})
+        stack = Stack(self._folder, choice, publish=publish, label=self.label)
+        try:
+            for warning in stack.project.warnings:
+                self._show.say(f"note: {warning}", style="yellow")
+            for sentence in stack.engine.unsupported(stack.project):
+                self._show.say(f"The local engine {sentence}.", style="dim")
+            if not getattr(module, "STARTS_ITSELF", False):  # its point is how the stack starts
+                names = ", ".join(stack.project.services)
+                with self._show.step(f"starting {names}", lambda: states(stack)):
+                    stack.up()
+            self._experiment(module, stack)
+        except BaseException:
+            stack.close()
+            raise
+        self._end(stack, keep)
+        if self._desk:
+            self._desk.record(self._lab, "demo")
+            self._next_step(module)
+
+    def _experiment(self, module: Any, stack: Stack) -> None:
+        try:
+            module.demo(stack, self._show)
+        except TimeoutError as error:
+            # What a demo waits for does not come when a service has died meanwhile
+            for replica in stack.ps():
+                if replica.state == "restarting" or replica.exit_code:
+                    raise failure(stack.project, stack.engine, replica) from error
+            hint = f"try once more; if it stays so: make doctor, and make check-{self._lab.number}"
+            raise TaskyardError(str(error), path=self._lab.demo, hint=hint) from error
+
+    def _end(self, stack: Stack, keep: bool) -> None:
+        if keep:
+            stack.close(keep=True)
+            self._show.say("The stack stays up. When you have seen enough:")
+            self._show.command(f"make down-{self._lab.number}")
+            return
+        with self._show.step("taking the stack down"):
+            stack.close()
+
+    def _next_step(self, module: ModuleType) -> None:
+        number, folder = self._lab.number, _short(self._folder)
+        self._show.say()
+        self._show.say(f"Now you: the files are in {folder}/, the exercise in the README:")
+        self._show.say(f"  {_short(self._lab.readme)}")
+        self._show.command(f"make check-{number}")
+
+    def check(self, choice: Choice, report: Path | None = None) -> bool:
+        """
+        Run the requirements and print the verdicts; return whether all hold.
+
+        Args:
+            report: Where to write the verdicts as JSON.
+        """
+        from taskyard.learner.check import run  # pytest, which a demo need not wait for
+
+        self._begin("Check", choice)
+        self._need_docker(load(self._lab.demo), choice, "check_without_docker")
+        verdicts = run(self._lab.check, self._folder, choice, f"check-{self.label}", self._tell)
+        if report:
+            content = {"requirements": [dict(verdict.as_json()) for verdict in verdicts]}
+            report.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        passed = all(verdict.outcome == "passed" for verdict in verdicts)
+        if self._desk:
+            self._desk.record(self._lab, "passed" if passed else "failed")
+        self._show.say()
+        number = self._lab.number
+        if passed:
+            self._show.say(f"All {len(verdicts)} requirements hold.", style="bold green")
+            self._show.command("make progress")
+        else:
+            self._show.say("Change your files and check again. Stuck?")
+            self._show.command(f"make hint-{number}")
+        return passed
+
+    def _tell(self, verdict: Verdict) -> None:
+        word = {"passed": "pass", "failed": "FAIL", "not run": "not run"}[verdict.outcome]
+        self._show.outcome(word, verdict.requirement)
+        if verdict.outcome == "failed":
+            for name in ("did", "saw", "expected", "look_at"):
+                first, *rest = getattr(verdict, name).splitlines() or [""]
+                self._show.say(f"        {name.replace('_', ' ')}: {first}")
+                for line in rest:
+                    self._show.raw(f"          {line}")
+
+    def hint(self) -> None:
+        """Give the next hint."""
+        hint = self._own_desk().next_hint(self._lab)
+        self._show.title(f"Hint {hint.number} of {hint.total}: {hint.summary}")
+        self._show.markdown(hint.text)
+        number = self._lab.number
+        more = f"make hint-{number}" if hint.number < hint.total else f"make solution-{number}"
+        self._show.command(more)
+
+    def is_solved(self) -> bool:
+        """Tell whether the learner's check has passed once."""
+        return any(
+            row.chapter.lab == self._lab and row.passed
+            for row in self._own_desk().progress().chapters
+        )
+
+    def solution(self) -> None:
+        """Print what turns the learner's files into the solution."""
+        desk = self._own_desk()
+        difference = desk.diff(self._lab)
+        if difference:
+            self._show.difference(difference)
+        else:
+            self._show.say("Your files are the solution.")
+        desk.record(self._lab, "solution")
+
+    def reset(self) -> None:
+        """Put the starter back and say where the old files are."""
+        kept = self._own_desk().reset(self._lab)
+        folder = _short(self._folder)
+        if kept is None:
+            self._show.say(f"{folder}/ is the starter already.")
+        else:
+            self._show.say(f"The starter is back in {folder}/; your files are in {_short(kept)}/.")
+
+    def down(self) -> None:
+        """Remove what kept runs of this lab left: containers, processes, volumes."""
+        runs = kept_runs(temporary_folder(), project_prefix(self.label))
+        for about in runs:
+            with self._show.step(f"removing {about['project']}"):
+                end_run(about)
+        if not runs:
+            self._show.say("Nothing of this lab is running.")
+
+    def _own_desk(self) -> Desk:
+        if self._desk is None:
+            raise TaskyardError("this command is about your desk, so it takes no --folder")
+        return self._desk
+
+
+def states(stack: Stack) -> str:
+    """Say in a few words how the replicas are."""
+    return " · ".join(f"{r.name} {r.health or r.state}" for r in stack.ps())
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,173 @@
+"""
+What a chapter's first cell opens: a lab's files to work on, and its stack.
+
+    from taskyard.notebook.workbench import open_lab
+
+    bench = open_lab("first-task")
+    bench.up()
+
+Everything is on a temporary copy: a chapter never touches the learner's desk. The copy and the
+processes go with the kernel, also when it is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from taskyard.compose import read
+from taskyard.course import Course, Lab
+from taskyard.engine import Run, embedded
+from taskyard.engine.holder import Holder
+from taskyard.kit.stack import COMPOSE_FILE, Stack, copy_stack, project_prefix, temporary_folder
+from taskyard.notebook.display import set_up_display
+
+_open: Bench | Files | None = None
+
+
+class Bench:
+    """
+    A temporary copy of a lab's files, on `sys.path`, and the stack that its Compose file describes.
+
+    Attributes:
+        folder: Where the copy is.
+        stack: Not up yet. `up()` starts it; it has all that a chapter does with it.
+    """
+
+    def __init__(self, lab: Lab, variant: str, folder: Path) -> None:
+        self.folder = folder
+        self.stack = Stack(folder, engine="local", label=lab.slug, remove=[folder])
+        self._name = f"lab {lab.slug}, {variant}"
+        sys.path.insert(0, str(folder))
+
+    def up(self) -> None:
+        """Start the stack, and set the environment so that this process reaches its Redis."""
+        self.stack.up()
+        self.connect()
+
+    def connect(self) -> None:
+        """
+        Set the variables of the Compose file that hold a Redis URL, for this process.
+
+        Inside the stack a URL names the service; out here it names the address that stands for it.
+        """
+        services = self.stack.project.services
+        for service in services.values():
+            for name, value in service.environment.items():
+                url = urlsplit(value)
+                login, at, _ = url.netloc.rpartition("@")
+                if url.scheme == "redis" and url.hostname and url.hostname in services:
+                    host, port = self.stack.endpoint(url.hostname, url.port or embedded.PORT)
+                    address = f"{login}{at}{host}:{port}"
+                    os.environ[name] = url._replace(netloc=address).geturl()
+
+    def close(self) -> None:
+        """Stop the stack and remove the copy; modules imported from it are forgotten."""
+        self.stack.close()
+        if str(self.folder) in sys.path:
+            sys.path.remove(str(self.folder))
+        for name, module in list(sys.modules.items()):
+            if Path(getattr(module, "__file__", None) or os.sep).is_relative_to(self.folder):
+                del sys.modules[name]
+
+    def __repr__(self) -> str:
+        return f"<{self._name}>"
+
+
+class Files:
+    """
+    A temporary copy of a lab's files and nothing that runs: for a lab whose stack needs Docker.
+
+    Attributes:
+        folder: Where the copy is.
+    """
+
+    def __init__(self, lab: Lab, variant: str, folder: Path) -> None:
+        self.folder = folder
+        name = project_prefix(lab.slug) + secrets.token_hex(3)
+        run = Run(read(folder / COMPOSE_FILE), name, temporary_folder() / name, remove=[folder])
+        self._holder = Holder(run, "local")  # it starts nothing, and removes the copy
+        self._name = f"files of lab {lab.slug}, {variant}"
+
+    def close(self) -> None:
+        """Remove the copy."""
+        self._holder.close(keep=False)
+
+    def __repr__(self) -> str:
+        return f"<{self._name}>"
+
+
+_Opened = TypeVar("_Opened", Bench, Files)
+
+
+def open_lab(lab: str | int, variant: str = "solution", course: Course | None = None) -> Bench:
+    """
+    Copy a lab's files to a temporary folder that this process can import from.
+
+    Opening a lab closes the one opened before, so that a first cell can run twice.
+
+    Args:
+        lab: Slug or number.
+        variant: "starter", "solution", or the name of a wrong answer.
+        course: Default: the course that this package belongs to.
+
+    Raises:
+        TaskyardError: There is no such lab or variant.
+    """
+    found = (course or Course.discover()).lab(lab)
+    return _open_copy(found, variant, lambda into: found.assemble(variant, into), Bench)
+
+
+def open_files(lab: str | int, variant: str = "solution", course: Course | None = None) -> Files:
+    """
+    Copy a lab's files to a temporary folder, and start nothing; see `open_lab`.
+
+    Raises:
+        TaskyardError: There is no such lab or variant.
+    """
+    found = (course or Course.discover()).lab(lab)
+    return _open_copy(found, variant, lambda into: found.assemble(variant, into), Files)
+
+
+def open_stack(
+    lab: str | int, folder: str, compose: str = COMPOSE_FILE, course: Course | None = None
+) -> Bench:
+    """
+    Copy another folder of a lab, one that its demo uses, as `open_lab` copies a variant.
+
+    Args:
+        compose: Which file of it becomes `compose.yaml`.
+        course: Default: the course that this package belongs to.
+    """
+    found = (course or Course.discover()).lab(lab)
+    source = found.folder / folder
+    return _open_copy(found, folder, lambda into: copy_stack(source, into, compose), Bench)
+
+
+def _open_copy(
+    lab: Lab,
+    name: str,
+    copy: Callable[[Path], object],
+    opened: Callable[[Lab, str, Path], _Opened],
+) -> _Opened:
+    global _open
+    if _open is not None:
+        _open.close()
+        _open = None
+    folder = Path(tempfile.mkdtemp(prefix=f"taskyard-{lab.slug}-")).resolve()
+    try:
+        copy(folder)
+        bench = opened(lab, name, folder)
+    except BaseException:
+        shutil.rmtree(folder)  # nothing watches over it yet
+        raise
+    _open = bench
+    set_up_display(folder)
+    return bench

@@ -1,0 +1,1 @@
+"""Markdown pages: read once, checked block by block, their links followed."""

@@ -1,0 +1,1 @@
+"""What one chapter alone needs, in a package of its chapter's name."""

@@ -1,0 +1,1 @@
+"""A Compose project drawn, its variables traced, its changes foretold."""

@@ -1,0 +1,212 @@
+"""The learner's copies of the notebooks, and the JupyterLab that opens them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from taskyard.course import Course
+from taskyard.errors import TaskyardError
+from taskyard.learner.jupyter import lab_command, lab_environment, lay_out
+
+NAME = "01-first-task.ipynb"
+START_S = 60.0
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Course:
+    root = tmp_path / "course"
+    (root / "chapters").mkdir(parents=True)
+    (root / "chapters" / "01-first-task.md").write_text("# First task\n", encoding="utf-8")
+    (root / "notebooks").mkdir()
+    publish(root / "notebooks" / NAME, "version one")
+    return Course.discover(root)
+
+
+def publish(path: Path, text: str, output: str = "42") -> None:
+    """Write a notebook with one Markdown cell and one code cell that was run."""
+    cell = {"cell_type": "code", "id": "b", "metadata": {}, "execution_count": 1}
+    result = {"output_type": "stream", "name": "stdout", "text": [output]}
+    cells = [
+        {"cell_type": "markdown", "id": "a", "metadata": {}, "source": [text]},
+        {**cell, "outputs": [result], "source": ["print(42)"]},
+    ]
+    content = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def text_of(path: Path) -> str:
+    return "".join(json.loads(path.read_bytes())["cells"][0]["source"])
+
+
+def notebooks(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.ipynb"))
+
+
+def test_an_untouched_copy_is_renewed(course: Course) -> None:
+    desk = course.root / "work" / "notebooks"
+    assert lay_out(course, desk) == []
+    publish(course.root / "notebooks" / NAME, "version two")
+    assert lay_out(course, desk) == []
+    assert (notebooks(desk), text_of(desk / NAME)) == ([NAME], "version two")
+
+
+def test_running_and_saving_a_copy_does_not_count_as_a_change(course: Course) -> None:
+    desk = course.root / "work" / "notebooks"
+    lay_out(course, desk)
+    publish(desk / NAME, "version one", output="43")
+    publish(course.root / "notebooks" / NAME, "version two")
+    assert lay_out(course, desk) == []
+    assert (notebooks(desk), text_of(desk / NAME)) == ([NAME], "version two")
+
+
+def test_a_run_copy_stays_while_the_course_has_no_new_version(course: Course) -> None:
+    desk = course.root / "work" / "notebooks"
+    lay_out(course, desk)
+    publish(desk / NAME, "version one", output="43")
+    assert lay_out(course, desk) == []
+    assert "43" in (desk / NAME).read_text()
+
+
+def test_a_changed_copy_stays_and_the_new_version_is_laid_beside_it_once(course: Course) -> None:
+    desk = course.root / "work" / "notebooks"
+    lay_out(course, desk)
+    publish(desk / NAME, "mine")
+    assert lay_out(course, desk) == []
+    publish(course.root / "notebooks" / NAME, "version two")
+    (notice,) = lay_out(course, desk)
+    beside = "01-first-task.new.ipynb"
+    assert NAME in notice and beside in notice
+    assert lay_out(course, desk) == []
+    assert notebooks(desk) == [NAME, beside]
+    assert (text_of(desk / NAME), text_of(desk / beside)) == ("mine", "version two")
+
+    publish(desk / beside, "mine too")
+    publish(course.root / "notebooks" / NAME, "version three")
+    assert len(lay_out(course, desk)) == 1
+    third = "01-first-task.new-2.ipynb"
+    assert [text_of(desk / name) for name in (NAME, beside, third)] == [
+        "mine",
+        "mine too",
+        "version three",
+    ]
+
+
+def test_a_notebook_of_the_learners_with_the_same_name_is_not_overwritten(course: Course) -> None:
+    desk = course.root / "work" / "notebooks"
+    desk.mkdir(parents=True)
+    (desk / NAME).write_text("no notebook at all", encoding="utf-8")
+    assert len(lay_out(course, desk)) == 1
+    assert (desk / NAME).read_text(encoding="utf-8") == "no notebook at all"
+
+
+def test_a_deleted_copy_comes_back(course: Course) -> None:
+    desk = course.root / "work" / "notebooks"
+    lay_out(course, desk)
+    (desk / NAME).unlink()
+    assert lay_out(course, desk) == []
+    assert notebooks(desk) == [NAME]
+
+
+def test_a_broken_record_is_told_and_nothing_is_overwritten(course: Course) -> None:
+    desk = course.root / "work" / "notebooks"
+    lay_out(course, desk)
+    publish(desk / NAME, "mine")
+    (desk / ".copied.json").write_text("{", encoding="utf-8")
+    notices = lay_out(course, desk)
+    assert "cannot be read" in notices[0]
+    assert text_of(desk / NAME) == "mine"
+
+
+def test_links_lead_from_the_desk_to_the_course(course: Course) -> None:
+    desk = course.root / "work" / "notebooks"
+    publish(course.root / "notebooks" / NAME, "[lab](../labs/x/README.md) [next](02-x.ipynb)")
+    lay_out(course, desk)
+    assert text_of(desk / NAME) == "[lab](../../labs/x/README.md) [next](02-x.ipynb)"
+    assert lay_out(course, desk) == []
+
+
+def test_a_course_without_notebooks_says_how_to_build_them(course: Course) -> None:
+    (course.root / "notebooks" / NAME).unlink()
+    with pytest.raises(TaskyardError, match="no notebook") as caught:
+        lab_command(course, course.root / "work" / "notebooks", {})
+    assert "make notebooks" in caught.value.faults[0].hint
+
+
+def test_no_browser_opens_without_a_display_or_in_ci(course: Course) -> None:
+    desk = course.root / "work" / "notebooks"
+    assert "--no-browser" in lab_command(course, desk, {"CI": "true", "DISPLAY": ":0"})
+    assert "--no-browser" not in lab_command(course, desk, {"DISPLAY": ":0"})
+
+
+def test_options_of_the_caller_win(course: Course) -> None:
+    desk = course.root / "work" / "notebooks"
+    options = ["--no-browser", "--LabApp.default_url=/lab"]
+    command = lab_command(course, desk, {}, options)
+    assert command[-2:] == options
+    assert [part.partition("=")[0] for part in command].count("--LabApp.default_url") == 1
+    assert command.count("--no-browser") == 1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="macOS always has a display")
+def test_no_browser_opens_on_a_linux_without_a_display(course: Course) -> None:
+    desk = course.root / "work" / "notebooks"
+    assert "--no-browser" in lab_command(course, desk, {})
+
+
+def test_jupyterlab_starts_behind_a_token_on_the_first_notebook(
+    course: Course, tmp_path: Path
+) -> None:
+    desk = course.root / "work" / "notebooks"
+    lay_out(course, desk)
+    home = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    environment = lab_environment(os.environ | home | {"CI": "true"})
+    command = lab_command(course, desk, environment, ["--ServerApp.port=0"])
+    log = tmp_path / "log"
+    with log.open("wb") as stderr:
+        server = subprocess.Popen(command, env=environment, stderr=stderr)
+    try:
+        url = address(log)
+        assert url.startswith("http://127.0.0.1:")
+        assert f"/lab/tree/work/notebooks/{NAME}?token=" in url
+        base, token = url.split("/lab")[0], url.partition("token=")[2]
+        page = open_when_ready(f"{base}/lab?token={token}")
+        assert len(token) > 30
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(f"{base}/api/contents", timeout=10)
+        settings = json.loads(re.findall(r'id="jupyter-config-data"[^>]*>\s*({.*?})\s*<', page)[0])
+        assert "jupyterlab-jupytext" in settings["disabledExtensions"]
+    finally:
+        server.terminate()
+        server.wait(START_S)
+
+
+def address(log: Path) -> str:
+    """Return the URL that JupyterLab prints."""
+    end = time.monotonic() + START_S
+    while not (found := re.search(r"http://127\S+token=\w+", log.read_text())):
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.05)
+    return found[0]
+
+
+def open_when_ready(url: str) -> str:
+    """Return a page; JupyterLab prints its address a moment before it listens."""
+    end = time.monotonic() + START_S
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return str(answer.read(), "utf-8")
+        except urllib.error.URLError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)

@@ -1,0 +1,166 @@
+"""
+A learner's JupyterLab in a real browser.
+
+Needs Chromium and the package `playwright`, which is in no set of requirements:
+`.venv/bin/pip install playwright`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from taskyard.course import Course
+from taskyard.learner.jupyter import lab_command, lab_environment, lay_out
+from taskyard.notebook.build import build
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.skipif(find_spec("playwright") is None, reason="there is no package playwright"),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on PATH"),
+]
+
+CHAPTER = """\
+# First task
+
+Which of these does Redis hold? See [the lab](../README.md).
+
+```mermaid
+flowchart LR
+  P[producer] --> B[(broker)] --> W[worker]
+```
+
+<details>
+<summary>Answer</summary>
+
+~~~python
+receipt.state
+~~~
+
+</details>
+
+```python
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from taskyard.notebook.display import set_up_display
+
+set_up_display(Path("lab"))
+{"order": 42}
+```
+
+A picture:
+
+```python
+_ = plt.plot([1, 4, 9])
+```
+
+A mistake:
+
+```python tags=["raises-exception"]
+Path("nowhere").read_text()
+```
+"""
+
+START_S = 60.0
+RAN = """() => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const cells = [...panel.content.model.cells].map(cell => cell.toJSON());
+  const session = panel.context.sessionContext.session;
+  return session?.kernel?.status === "idle" &&
+    cells.every(cell => cell.cell_type !== "code" || cell.execution_count !== null);
+}"""
+READY = """() => {
+  const panel = window.jupyterapp?.shell.currentWidget;
+  return panel?.content?.model && panel.context.isReady &&
+    panel.context.sessionContext.session?.kernel?.status === "idle";
+}"""
+COMMAND = "name => { window.jupyterapp.commands.execute(name); }"
+CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Course:
+    root = tmp_path / "course"
+    for folder in ("chapters", "notebooks"):
+        (root / folder).mkdir(parents=True)
+    (root / "README.md").write_text("# A course\n", encoding="utf-8")
+    chapter = root / "chapters" / "01-first-task.md"
+    chapter.write_text(CHAPTER, encoding="utf-8")
+    build(chapter, root / "notebooks" / "01-first-task.ipynb")
+    return Course.discover(root)
+
+
+@pytest.fixture
+def address(course: Course, tmp_path: Path) -> Iterator[str]:
+    """Start JupyterLab as `make start` does; yield the address that it prints."""
+    desk = course.root / "work" / "notebooks"
+    lay_out(course, desk)
+    own = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    environment = lab_environment(os.environ | own | {"CI": "true"})
+    options = ["--ServerApp.port=0", "--LabApp.expose_app_in_browser=True"]
+    log = tmp_path / "log"
+    with log.open("wb") as stderr:
+        command = lab_command(course, desk, environment, options)
+        server = subprocess.Popen(command, env=environment, stderr=stderr)
+    end = time.monotonic() + START_S
+    while not (found := re.search(r"http://127\S+token=\w+", log.read_text())):
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.05)
+    yield found[0]
+    server.terminate()
+    server.wait(START_S)
+
+
+def test_the_first_notebook_opens_runs_as_committed_and_no_request_leaves_the_machine(
+    address: str, tmp_path: Path
+) -> None:
+    sync_api = importlib.import_module("playwright.sync_api")
+    outside: list[str] = []
+
+    def note(request: Any) -> None:
+        if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", request.url):
+            outside.append(request.url)
+
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 1400})
+        page.on("request", note)
+        page.goto(address)
+        page.wait_for_function(READY, timeout=60_000)
+        page.locator(".jp-RenderedMermaid img").wait_for()
+        dialogs = page.locator(".jp-Dialog, .Toastify__toast").count()
+        link = page.get_by_role("link", name="the lab").get_attribute("href")
+        committed = page.evaluate(CELLS)
+        page.screenshot(path=tmp_path / "opened.png")
+        # Cleared first: a count from the build would look like a cell that has run.
+        page.evaluate(COMMAND, "notebook:clear-all-cell-outputs")
+        page.evaluate(COMMAND, "notebook:run-all-cells")
+        page.wait_for_function(RAN, timeout=60_000)
+        ran = page.evaluate(CELLS)
+        page.screenshot(path=tmp_path / "ran.png")
+        browser.close()
+    assert dialogs == 0
+    assert link and link.partition("?")[0].endswith("README.md")
+    assert [shown(cell) for cell in ran] == [shown(cell) for cell in committed]
+    assert outside == []
+
+
+def shown(cell: dict[str, Any]) -> list[Any]:
+    """Return what a learner sees of a cell's outputs; a traceback is longer than the committed."""
+    return [
+        {key: value for key, value in output.items() if key not in ("traceback", "metadata")}
+        for output in cell.get("outputs", [])
+    ]

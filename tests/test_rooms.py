@@ -1,0 +1,117 @@
+"""The package's rooms: what each may import, and what a lab may."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from taskyard.files import ROOT
+
+PACKAGE = ROOT / "src" / "taskyard"
+
+MAY_IMPORT = {
+    "errors": [],
+    "files": [],
+    "deadline": [],
+    "compose": [],
+    "pages": ["compose"],
+    "engine": ["compose"],
+    "course": ["pages"],
+    "kit": ["engine", "compose"],
+    "topics": ["kit", "engine", "compose"],
+    "notebook": ["kit", "course", "engine", "compose", "pages"],
+    "cards": ["course", "pages"],
+    "learner": ["notebook", "kit", "course", "engine", "compose", "pages"],
+    "cli": ["learner", "notebook", "cards", "kit", "course", "engine", "compose", "pages"],
+    "__main__": ["cli"],
+}
+"""Room to the rooms below that it may import; a topic is a room of its own, and knows no other."""
+
+GROUND = ["errors", "files", "deadline"]
+"""What every room may import; each of them is one module."""
+
+MOST_ROOMS = 17
+
+FOR_LABS = ["kit", "topics", "compose", "errors", "deadline"]
+
+MOST_LINES = 400
+
+
+def modules() -> list[Path]:
+    """Every module of the package."""
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(dotted: str) -> str:
+    """Name the room of a module such as `taskyard.kit.stack`; a topic's has its slug."""
+    _, name, *rest = dotted.split(".")
+    return f"topics.{rest[0]}" if name == "topics" and rest else name
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield what of the package a file imports, wherever in the file, also in a string of types."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name.startswith("taskyard."))
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            if node.module == "taskyard":
+                yield from (f"taskyard.{name.name}" for name in node.names)
+            elif node.module.startswith("taskyard."):
+                yield node.module
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            raise AssertionError(f"{path}:{node.lineno}: import it by its whole name")
+
+
+def dotted(path: Path) -> str:
+    """Return a module's name."""
+    return ".".join(("taskyard", *path.relative_to(PACKAGE).with_suffix("").parts))
+
+
+def rooms() -> dict[str, set[str]]:
+    """Every room with the others that it imports."""
+    found: dict[str, set[str]] = {}
+    for path in modules():
+        if (path.parent == PACKAGE and path.name == "__init__.py") or path.parent.name == "topics":
+            continue
+        here = room_of(dotted(path))
+        found.setdefault(here, set())
+        found[here] |= {room_of(name) for name in imports(path)} - {here, "__version__"}
+    return found
+
+
+def test_each_room_imports_only_rooms_below_it() -> None:
+    """The table above is the design's; a room that is not in it has no place yet."""
+    wrong = [
+        f"{room} imports {other}"
+        for room, others in rooms().items()
+        for other in others
+        if other not in GROUND and other not in MAY_IMPORT[room.partition(".")[0]]
+    ]
+    assert [] == wrong
+
+
+def test_the_rooms_are_few_and_stand_in_floors() -> None:
+    """No two rooms import each other, not even around a corner."""
+    found = rooms()
+    floors = list(TopologicalSorter(found).static_order())  # raises CycleError
+    assert len(floors) == len(found)
+    assert len(found) <= MOST_ROOMS, sorted(found)
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_a_module_is_short(path: Path) -> None:
+    """One noun a module: what needs more lines is two nouns."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "labs").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_lab_imports_what_is_made_for_it(path: Path) -> None:
+    """The tooling behind `kit` and `topics` may change without a look at the labs."""
+    wrong = [name for name in imports(path) if room_of(name).partition(".")[0] not in FOR_LABS]
+    assert [] == wrong
