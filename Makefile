@@ -80,6 +80,9 @@ cards-watch: .venv/.lab FORCE ## Check and build the decks whenever a card file 
 test: .venv/.test FORCE ## Run every test that this machine can; this is all of CI (ARGS="-k name")
 	@$(PY) -m pytest -n auto --dist loadgroup $(NBVAL) $(ARGS)
 
+proof: .venv/.test FORCE ## Prove every variant on every engine (ARGS="--rounds 5 --busy 1 -k replicas")
+	@$(PY) -m pytest -n auto --dist loadgroup $(NBVAL) --proof $(ARGS)
+
 lint: .venv/.test FORCE ## Run the linters and the type checker alone
 	@$(PY) -m pytest -q tests/test_lint.py
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -14,6 +16,10 @@ from taskyard.engine import docker_missing
 
 MOST_WORKERS = 8
 """Each may have a stack of half a dozen containers up."""
+
+
+BUSY = pytest.StashKey[list["subprocess.Popen[bytes]"]]()
+SPIN = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
 
 
 @cache
@@ -28,10 +34,29 @@ def required() -> list[str]:
     return [word.strip() for word in os.environ.get("TASKYARD_REQUIRE", "").split(",")]
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what `make proof` is asked for."""
+    group = parser.getgroup("taskyard")
+    group.addoption("--proof", action="store_true", help="Try every variant on every engine.")
+    group.addoption("--rounds", type=int, default=1, help="Try each variant so many times.")
+    group.addoption("--busy", type=int, default=0, help="Keep so many processes busy meanwhile.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Let what the tests start hear Ctrl-C: run in the background, a shell has taken it away."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):  # once, and not in each test process
+        config.stash[BUSY] = [
+            subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(config.getoption("busy"))
+        ]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End what kept the cores busy."""
+    for process in config.stash.get(BUSY, []):
+        process.kill()
+        process.wait()
 
 
 def pytest_xdist_auto_num_workers() -> int:

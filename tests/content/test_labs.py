@@ -4,37 +4,61 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from found import COURSE
+from started import taskyard
 
 from taskyard.course import Lab
+from taskyard.kit.contract import load
 from taskyard.pages.page import Page
 
-CASES = [
-    pytest.param(
-        lab,
-        variant,
-        engine,
-        id=f"{lab.slug}-{variant}-{engine}",
-        # A variant may fix a port of this machine, so the engines take turns with it
-        marks=[
-            pytest.mark.xdist_group(f"{lab.slug}-{variant}"),
-            *([pytest.mark.docker] if engine == "docker" else []),
-        ],
-    )
-    for lab in COURSE.labs
-    for variant in lab.variants
-    for engine in ("local", "docker")
-]
+ENGINES = ("local", "docker")
+RIGHT_AT_FIRST = 2
+"""So many of a lab's other right answers are tried in `make test`."""
+
 TIMEOUT_S = 300.0
 
 
-@pytest.mark.parametrize(("lab", "variant", "engine"), CASES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """
+    Try every variant on every engine, as often as `--rounds` says.
+
+    Without `--proof`, what proves little beside the rest is skipped, and counted as such.
+    """
+    proof, rounds = metafunc.config.getoption("proof"), metafunc.config.getoption("rounds")
+    cases = [
+        pytest.param(
+            lab,
+            variant,
+            engine,
+            id=f"{lab.slug}-{variant}-{engine}" + (f"-round-{number}" if rounds > 1 else ""),
+            marks=[
+                # A variant may fix a port of this machine, so the engines take turns with it
+                pytest.mark.xdist_group(f"{lab.slug}-{variant}"),
+                *([pytest.mark.docker] if engine == "docker" else []),
+                *([] if proof else left_out(lab, variant, engine)),
+            ],
+        )
+        for number in range(1, rounds + 1)
+        for lab in COURSE.labs
+        for variant in lab.variants
+        for engine in ENGINES
+    ]
+    metafunc.parametrize(("lab", "variant", "engine"), cases)
+
+
+def left_out(lab: Lab, variant: str, engine: str) -> list[pytest.MarkDecorator]:
+    """Return the mark of what only `make proof` tries."""
+    if variant in lab.wrong:
+        needs_docker = getattr(load(lab.demo), "NEEDS_DOCKER", "")
+        if engine == "docker" and not needs_docker:
+            return [pytest.mark.skip(reason="`make proof` tries wrong answers on Docker too")]
+    return []
+
+
 def test_variant(lab: Lab, variant: str, engine: str, tmp_path: Path) -> None:
     """The solution passes; the others fail first at the requirement that `expect.toml` names."""
     folder = lab.assemble(variant, tmp_path / lab.slug)
@@ -63,19 +87,15 @@ def _check(
     lab: Lab, folder: Path, engine: str, tmp_path: Path
 ) -> tuple[int, str, list[dict[str, Any]]]:
     report = tmp_path / "report.json"
-    command = [sys.executable, "-m", "taskyard", "--engine", engine, "check", lab.slug]
-    done = subprocess.run(
-        [*command, "--folder", str(folder), "--json", str(report)],
+    status, output = taskyard(
+        *("--engine", engine, "check", lab.slug, "--folder", str(folder), "--json", str(report)),
         # The desk of whoever runs the tests is not theirs to write on.
         env={**os.environ, "TASKYARD_WORK": str(tmp_path / "work")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
+        log=tmp_path / "output.txt",
+        timeout_s=TIMEOUT_S,
     )
     results = json.loads(report.read_text())["requirements"] if report.exists() else []
-    return done.returncode, f"\n\nexit status {done.returncode}\n{done.stdout}", results
+    return status, f"\n\nexit status {status}\n{output}", results
 
 
 def _needs(lab: Lab) -> str:
