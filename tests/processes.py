@@ -1,11 +1,60 @@
-"""What is left of a process that a test has ended."""
+"""What is left of a process or of a lab that a test has ended."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
+
+import psutil
+
+from taskyard.course import Course
+from taskyard.engine.remains import PROJECT_MARK
+from taskyard.kit.console import Show
+from taskyard.kit.stack import project_prefix, temporary_folder
+from taskyard.learner.runner import Runner
 
 
 def is_alive(pid: int) -> bool:
     """Tell whether a process runs; one that nobody has waited for does not."""
     process = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
     return process.stdout.strip()[:1] not in ("", "Z")
+
+
+def session(leader: int) -> list[str]:
+    """List what is left of a session."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+    return found
+
+
+def left_of(lab: str) -> list[str]:
+    """
+    List what the runs of a lab have left: folders, processes, containers, networks, volumes.
+
+    Which runs: those of the desk that `TASKYARD_WORK` names.
+    """
+    course = Course.discover()
+    label = Runner(course, course.lab(lab), Show()).label
+    prefixes = (project_prefix(label), project_prefix(f"check-{label}"))
+    found = [str(path) for one in prefixes for path in temporary_folder().glob(f"{one}*")]
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            marked = process.environ().get(PROJECT_MARK, "").startswith(prefixes)
+            if marked or any(one in word for one in prefixes for word in process.cmdline()):
+                found.append(" ".join(process.cmdline()))
+    return found + _on_docker(prefixes)
+
+
+def _on_docker(prefixes: tuple[str, ...]) -> list[str]:
+    """List the containers, networks and volumes whose names begin so; none without Docker."""
+    found: list[str] = []
+    for listing in (["ps", "-a"], ["network", "ls"], ["volume", "ls"]):
+        field = "Names" if listing[0] == "ps" else "Name"
+        command = ["docker", *listing, "--format", f"{{{{.{field}}}}}"]
+        with contextlib.suppress(FileNotFoundError):
+            found += subprocess.run(command, capture_output=True, text=True).stdout.split()
+    return [name for name in found if name.startswith(prefixes)]

@@ -51,7 +51,7 @@ def taskyard(
 def _run(arguments: tuple[str, ...], env: dict[str, str], log: Path) -> None:
     """Be that process: its descriptors, its environment, its words."""
     os.setsid()  # as a shell's job, so that a signal to the tests is not one to it
-    with log.open("wb") as file, open(os.devnull, "rb") as nothing:
+    with log.open("wb") as file, Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -12,16 +11,11 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import psutil
 import pytest
+from processes import left_of
 
 from taskyard.course import Course
-from taskyard.deadline import until
-from taskyard.engine.remains import PROJECT_MARK
 from taskyard.files import ROOT
-from taskyard.kit.console import Show
-from taskyard.kit.stack import project_prefix, temporary_folder
-from taskyard.learner.runner import Runner
 
 DEADLINE_S = 60.0
 NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent"}
@@ -59,41 +53,7 @@ def solve(work: Path, variant: str = "solution") -> None:
 def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     """List the processes and state folders of this desk's runs of lab 01."""
     monkeypatch.setenv("TASKYARD_WORK", str(tmp_path / "work"))
-    course = Course.discover()
-    label = Runner(course, course.lab("first-task"), Show()).label
-    prefixes = (project_prefix(label), project_prefix(f"check-{label}"))
-
-    def look() -> list[str]:
-        found = [str(path) for one in prefixes for path in temporary_folder().glob(f"{one}*")]
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                marked = process.environ().get(PROJECT_MARK, "").startswith(prefixes)
-                if marked or any(one in word for one in prefixes for word in process.cmdline()):
-                    found.append(" ".join(process.cmdline()))
-        return found + containers(prefixes)
-
-    return look
-
-
-def containers(prefixes: tuple[str, ...]) -> list[str]:
-    """List the containers, networks and volumes whose names begin so; none without Docker."""
-    found: list[str] = []
-    for listing in (["ps", "-a"], ["network", "ls"], ["volume", "ls"]):
-        field = "Names" if listing[0] == "ps" else "Name"
-        command = ["docker", *listing, "--format", f"{{{{.{field}}}}}"]
-        with contextlib.suppress(FileNotFoundError):
-            found += subprocess.run(command, capture_output=True, text=True).stdout.split()
-    return [name for name in found if name.startswith(prefixes)]
-
-
-def session(leader: int) -> list[str]:
-    """List what is left of a session."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, ProcessLookupError):
-            if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(" ".join(process.cmdline()))
-    return found
+    return lambda: left_of("first-task")
 
 
 @pytest.mark.xdist_group("lab-1")
@@ -237,47 +197,3 @@ def test_doctor_has_a_line_for_each_thing_and_its_cure(taskyard: Taskyard) -> No
     assert told.returncode == 0
     for what in ("Python", "embedded Redis", "Docker", "disk", "memory", "ports"):
         assert what in told.stdout
-
-
-@pytest.mark.parametrize(
-    "engine",
-    [
-        pytest.param("local", marks=pytest.mark.xdist_group("killed-local")),
-        pytest.param(
-            "docker", marks=[pytest.mark.docker, pytest.mark.xdist_group("killed-docker")]
-        ),
-    ],
-)
-@pytest.mark.parametrize("moment", range(10))
-def test_a_killed_lab_leaves_nothing(
-    tmp_path: Path, moment: int, engine: str, left: Callable[[], list[str]]
-) -> None:
-    """
-    `make lab-1` is killed at ten moments of its run, by three signals in turn.
-
-    SIGINT goes to the whole process group, as Ctrl-C does; the others to make alone.
-    """
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
-    lab = subprocess.Popen(
-        ["make", "lab-1", f"ENGINE={engine}"],
-        env={**os.environ, "TASKYARD_WORK": str(tmp_path / "work")},
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    time.sleep(0.1 + moment)  # the moment is the point, so this one sleep is wanted
-    assert lab.poll() is None
-    if moment >= 3:
-        until(left, "the lab to begin", DEADLINE_S)
-    number = signals[moment % 3]
-    if number == signal.SIGINT:
-        os.killpg(lab.pid, number)
-    else:
-        lab.send_signal(number)
-    lab.wait(timeout=DEADLINE_S)
-    end = time.monotonic() + DEADLINE_S
-    while (session(lab.pid) or left()) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert (session(lab.pid), left()) == ([], [])

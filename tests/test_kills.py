@@ -1,0 +1,98 @@
+"""A lab that is killed leaves nothing, whoever is killed, by which signal, and when."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+import psutil
+import pytest
+from processes import left_of, session
+
+from taskyard.deadline import until
+from taskyard.files import ROOT
+
+LABS = ("first-task", "compose-stack", "broker-and-backend", "time-limits")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
+VICTIMS = ("make", "python", "group")
+LATEST_S = 12.0
+GONE_S = 180.0
+"""A signal that `make` keeps to itself lets the lab run to its end."""
+
+
+def kills() -> Iterator[tuple[str, str, signal.Signals, str]]:
+    """Every lab, engine, signal and victim, and each lab once more: 104."""
+    for lab in LABS:
+        for engine in ("local", "docker"):
+            for number in SIGNALS:
+                for victim in VICTIMS:
+                    yield lab, engine, number, victim
+            yield lab, engine, signal.SIGKILL, "make and python"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """All of them for `make proof`; else every third of the first lab's."""
+    proof = metafunc.config.getoption("proof")
+    cases = []
+    for place, (lab, engine, number, victim) in enumerate(kills()):
+        marks = [pytest.mark.xdist_group(f"killed-{lab}-{engine}")]
+        marks += [pytest.mark.docker] if engine == "docker" else []
+        if not proof and (lab != LABS[0] or place % 3):
+            marks += [pytest.mark.skip(reason="`make proof` kills more labs, more often")]
+        name = f"{lab}-{engine}-{number.name}-{victim}".replace(" ", "-")
+        cases.append(pytest.param(lab, engine, number, victim, id=name, marks=marks))
+    metafunc.parametrize(("lab", "engine", "number", "victim"), cases)
+
+
+def test_a_killed_lab_leaves_nothing(
+    lab: str,
+    engine: str,
+    number: signal.Signals,
+    victim: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    """No folder, no process, no container, no network, no volume."""
+    monkeypatch.setenv("TASKYARD_WORK", str(tmp_path / "work"))
+    make = subprocess.Popen(
+        ["make", f"lab-{lab}", f"ENGINE={engine}"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    # Another moment for each case, and the same one each time
+    moment_s = Random(request.node.name).uniform(0.1, LATEST_S)
+    time.sleep(moment_s)  # the moment is the point, so this one sleep is wanted
+    if victim == "group":
+        with suppress(ProcessLookupError):  # it was done sooner
+            os.killpg(make.pid, number)
+    else:
+        for process in _victims(make, victim):
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+    make.wait(timeout=GONE_S)
+    until(
+        lambda: not (session(make.pid) or left_of(lab)),
+        f"nothing to be left of a lab that was killed after {moment_s:.1f} s",
+        GONE_S,
+        lambda: (session(make.pid), left_of(lab)),
+    )
+
+
+def _victims(make: subprocess.Popen[bytes], named: str) -> list[psutil.Process]:
+    """Return `make` or the Python that it has started, or both."""
+    found = []
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(make.pid)
+        found = process.children() if "python" in named else []
+        found += [process] if "make" in named else []
+    return found
