@@ -98,7 +98,7 @@ def test_the_same_members_on_another_python(file: Path, tmp_path: Path) -> None:
         out = tmp_path / f"{version}.apkg"
         done = subprocess.run(
             [python, "-I", "-c", f"import sys; sys.path[:0] = {path.split(os.pathsep)!r}\n"
-             "from taskyard.cards.commands import cards\ncards", "build", file, "-o", out],
+             "from taskyard.cards.commands import cards\ncards()", "build", file, "-o", out],
             capture_output=True,
             text=True,
         )  # fmt: skip

@@ -238,8 +238,9 @@ def test_a_new_style_arrives_and_no_note_is_touched(tmp_path: Path, monkeypatch)
         learner.collection.models.update_dict(own)
         learner.take(author.build(written(CARDS)))
         assert "/* mine */" in learner.collection.models.by_name("Taskyard Basic")["css"]
-        # later than the learner's own change, which has the time of this test
-        author.now = own["mod"] + 10 * DAY_S
+        # Anki has given the learner's own change the time of this test, whenever that is
+        changed = learner.collection.models.by_name("Taskyard Basic")["mod"]
+        author.now = changed + 10 * DAY_S
         monkeypatch.setattr(notetype, "STYLE", notetype.STYLE + "\n.new { color: red }")
         log = learner.take(author.build(written(CARDS)))
         assert (log["updated"], log["same"], log["conflicting"]) == (0, 3, 0)
