@@ -99,7 +99,13 @@ def test_health_checks_do_not_keep_it(state: Path, attempt: int) -> None:
 def test_a_holder_that_goes_at_once_leaves_no_folder(state: Path) -> None:
     """Both pipes are closed before the supervisor has said that it is ready."""
     about = About(
-        state=str(state), project=state.name, engine="local", folder="/", remove=[], links=[]
+        state=str(state),
+        project=state.name,
+        engine="local",
+        folder="/",
+        remove=[],
+        links=[],
+        volumes=[],
     )
     supervisor = subprocess.Popen(
         [sys.executable, "-m", "taskyard.engine.supervisor", json.dumps(about)],

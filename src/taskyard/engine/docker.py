@@ -17,7 +17,7 @@ from taskyard.engine import container_names, ports, reports
 from taskyard.engine.client import docker
 from taskyard.engine.holder import Holder
 from taskyard.engine.protocol import Completed, Replica, Run, ServiceError
-from taskyard.engine.remains import PROJECT_LABEL
+from taskyard.engine.remains import PROJECT_LABEL, nameless, volume_names
 from taskyard.errors import TaskyardError
 from taskyard.files import ROOT
 
@@ -260,24 +260,26 @@ class DockerEngine:
         raise ServiceError(f"port {port} of service `{service}` is not published")
 
     def down(self, volumes: bool = False) -> None:
-        options = ["--volumes"] if volumes else []
         going = self._inspect()
         grace_s = max((s.stop_grace_s for s in self._run.project.services.values()), default=0.0)
-        down = ("--profile", "*", "down", "--remove-orphans", *options)
+        down = ("--profile", "*", "down", "--remove-orphans")
         self._check(self._compose(*down, timeout_s=grace_s + 120))
         self._forget_volumes(going)
+        # Not `--volumes`: it takes a volume under a `name:` along that was there before
+        ours = ("--filter", f"label={PROJECT_LABEL}={self._run.name}")
+        if volumes and (named := self._docker("volume", "ls", "-q", *ours).stdout.split()):
+            self._check(self._docker("volume", "rm", *named))
 
     def _forget_volumes(self, containers: Sequence[dict[str, Any]]) -> None:
         """
-        Remove the anonymous volumes of containers that Compose has removed.
+        Remove the nameless volumes of containers that Compose has removed.
 
         An image that declares a volume, such as Redis's, gets one for each container; Compose
         leaves it behind, without a label that would tell whose it was.
         """
-        volumes = [m["Name"] for c in containers for m in c["Mounts"] if m["Type"] == "volume"]
-        anonymous = [name for name in volumes if not name.startswith(f"{self._run.name}_")]
-        if anonymous:
-            self._docker("volume", "rm", *anonymous)
+        mounted = [m["Name"] for c in containers for m in c["Mounts"] if m["Type"] == "volume"]
+        if left := nameless(mounted, volume_names(self._run.project, self._run.name)):
+            self._docker("volume", "rm", *sorted(left))
 
     def close(self, keep: bool = False) -> None:
         self._holder.close(keep)

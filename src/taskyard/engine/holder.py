@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from taskyard.engine.protocol import Run
-from taskyard.engine.remains import About, clean_up
+from taskyard.engine.remains import About, clean_up, volume_names
 from taskyard.engine.supervisor import ABOUT, CONTROL
 from taskyard.errors import TaskyardError
 
@@ -37,6 +37,7 @@ class Holder:
             folder=str(run.project.folder),
             remove=[str(path) for path in run.remove],
             links=[str(path) for path in links],
+            volumes=volume_names(run.project, run.name),
         )
         self._supervisor = subprocess.Popen(
             [sys.executable, "-m", "taskyard.engine.supervisor", json.dumps(self._about)],

@@ -126,7 +126,7 @@ class Engine(Protocol):
         """Return host and port at which a container's port answers on this machine."""
 
     def down(self, volumes: bool = False) -> None:
-        """Remove every replica and network, and the named volumes when asked."""
+        """Remove every replica and network, and when asked the named volumes that the run made."""
 
     def close(self, keep: bool = False) -> None:
         """End the run: remove all that it started and made, or leave all of it running."""

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TypedDict
 
 import psutil
+
+from taskyard.compose.model import Project
 
 PROJECT_MARK = "TASKYARD_PROJECT"
 """Every process of a run carries it, so that one that left its process group is found as well."""
 
 PROJECT_LABEL = "com.docker.compose.project"
 
-NAMELESS = "label=com.docker.volume.anonymous"
+NAMELESS = re.compile("[0-9a-f]{64}")
+"""What Docker calls a volume that nobody named. Its label for them is not on those of Compose."""
+
 MOUNTED = '{{range .Mounts}}{{if eq .Type "volume"}}{{println .Name}}{{end}}{{end}}'
 
 SWEEP_S = 10.0
@@ -28,7 +34,14 @@ DOCKER_S = 60.0
 
 
 class About(TypedDict):
-    """What a supervisor must know to end a run; kept in the state folder as `run.json`."""
+    """
+    What a supervisor must know to end a run; kept in the state folder as `run.json`.
+
+    Attributes:
+        remove: Paths that go with the run.
+        links: Symbolic links into the state folder, which stand elsewhere and go with it.
+        volumes: What Docker calls the volumes that the file names.
+    """
 
     state: str
     project: str
@@ -36,13 +49,14 @@ class About(TypedDict):
     folder: str
     remove: list[str]
     links: list[str]
+    volumes: list[str]
 
 
 def clean_up(about: About) -> None:
     """End what a run started and remove what it made; nothing of it may be left."""
     sweep(**{PROJECT_MARK: about["project"]})
     if about["engine"] == "docker":
-        remove_docker_project(about["project"])
+        remove_docker_project(about["project"], about["volumes"])
     for link in map(Path, about["links"]):
         if link.is_symlink() and link.readlink().is_relative_to(about["state"]):
             link.unlink()
@@ -77,13 +91,33 @@ def _is_marked(process: psutil.Process, marks: dict[str, str]) -> bool:
     return all(environ.get(name) == value for name, value in marks.items())
 
 
-def remove_docker_project(project: str) -> None:
+def volume_names(project: Project, run: str) -> list[str]:
+    """Return what Docker calls the volumes that a Compose file names, in a run of this name."""
+    return [
+        str(entry.get("name") or (name if entry.get("external") else f"{run}_{name}"))
+        for name, entry in project.volumes.items()
+    ]
+
+
+def nameless(mounted: Iterable[str], named: Iterable[str]) -> set[str]:
+    """
+    Pick the volumes that Docker made for the containers of a run because nobody named one.
+
+    A volume that the file names is never among them: one from outside may be nameless for Docker.
+    """
+    return {name for name in mounted if NAMELESS.fullmatch(name)}.difference(named)
+
+
+def remove_docker_project(project: str, named: Collection[str] | None = None) -> None:
     """
     Remove the containers, networks, volumes and images that carry a Compose project's label.
 
     It looks again until it finds nothing twice: the engine may still be making what the client
     asked for before it was killed. A volume without a name has no such label. It goes with its
     container, but not once Compose has handed it to another one, so it is remembered here.
+
+    Args:
+        named: Volumes that the file names. None: nobody knows, so what has no label stays.
     """
     quiet, end = 0, time.monotonic() + DOCKER_S
     ours = ("--filter", f"label={PROJECT_LABEL}={project}")
@@ -103,7 +137,8 @@ def remove_docker_project(project: str) -> None:
         ]
         quiet = 0 if found else quiet + 1
         time.sleep(0.1)
-    if left := mounted.intersection(_docker("volume", "ls", "-q", "--filter", NAMELESS).split()):
+    own = nameless(mounted, named) if named is not None else set()
+    if left := own.intersection(_docker("volume", "ls", "-q").split()):
         _docker("volume", "rm", "-f", *sorted(left))
 
 
