@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import tiny_course
 from processes import left_of
 
 from taskyard.course import Course
@@ -197,3 +199,24 @@ def test_doctor_has_a_line_for_each_thing_and_its_cure(taskyard: Taskyard) -> No
     assert told.returncode == 0
     for what in ("Python", "embedded Redis", "Docker", "disk", "memory", "ports"):
         assert what in told.stdout
+
+
+def test_a_dead_link_stops_authors_and_no_learner(tmp_path: Path) -> None:
+    """The commands that write pages say what is wrong with them; a hint is given all the same."""
+    root = tiny_course.build(tmp_path / "course")
+    shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    tiny_course.write(root / "GLOSSARY.md", "[x](gone.md)\n")
+    around = {**environment(tmp_path / "work"), "PYTHONPATH": str(root / "src")}
+    done = {}
+    for command in ("map", "notebooks", "new beat", "progress", "hint 1"):
+        arguments = [sys.executable, "-m", "taskyard", *command.split()]
+        run = subprocess.run(arguments, env=around, cwd=root, capture_output=True, text=True)
+        done[command] = (run.returncode, "`gone.md` is dead" in run.stderr)
+    stopped, goes_on = (1, True), (0, False)
+    assert done == {
+        "map": stopped,
+        "notebooks": stopped,
+        "new beat": stopped,
+        "progress": goes_on,
+        "hint 1": goes_on,
+    }

@@ -84,6 +84,16 @@ def _runner(key: str, folder: Path | None = None) -> Any:
     return Runner(course, course.lab(key), Show(), folder)
 
 
+def _course_of_an_author() -> Any:
+    """Discover the course for somebody who writes it, and stop at what is wrong with its pages."""
+    from taskyard.course import Course
+
+    course = Course.discover()
+    if faults := course.faults():
+        raise TaskyardError.of(faults)
+    return course
+
+
 FOLDER = click.option(
     "--folder",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -206,7 +216,7 @@ def new(name: str) -> None:
     from taskyard.course.chapter_map import write_map
     from taskyard.course.template import create
 
-    for path in create(Course.discover(), name):
+    for path in create(_course_of_an_author(), name):
         click.echo(path)
     write_map(Course.discover())
     click.echo("next: fill in each TODO, then make notebooks cards-lock and make test")
@@ -217,10 +227,9 @@ def new(name: str) -> None:
 @click.argument("chapters", nargs=-1)
 def notebooks(fresh: bool, chapters: tuple[str, ...]) -> None:
     """Build the notebooks from the chapters."""
-    from taskyard.course import Course
     from taskyard.notebook.build import build
 
-    course = Course.discover()
+    course = _course_of_an_author()
     for chapter in [course.chapter(key) for key in chapters] or course.chapters:
         changed = build(chapter.path, chapter.notebook, fresh=fresh)
         click.echo(f"{chapter.notebook.name}: {'built' if changed else 'as it was'}")
@@ -241,6 +250,6 @@ def start(options: tuple[str, ...]) -> None:
 @main.command("map")
 def draw_map() -> None:
     """Write the table of chapters in README.md."""
-    from taskyard.course import Course, chapter_map
+    from taskyard.course.chapter_map import write_map
 
-    chapter_map.write_map(Course.discover())
+    write_map(_course_of_an_author())

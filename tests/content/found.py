@@ -11,9 +11,10 @@ from taskyard.errors import TaskyardError
 from taskyard.files import ROOT
 
 try:
-    COURSE, FAULTS = Course.discover(), ""
+    COURSE = Course.discover()
+    FAULTS = COURSE.faults()
 except TaskyardError as error:  # test_discovery.py says it once, and then nothing else is found
-    COURSE, FAULTS = Course(ROOT, ()), str(error)
+    COURSE, FAULTS = Course(ROOT, ()), list(error.faults)
 
 CHAPTERS = [pytest.param(chapter, id=chapter.path.stem) for chapter in COURSE.chapters]
 DECKS = [

@@ -10,7 +10,8 @@ from taskyard.course import Chapter
 
 def test_discovery_finds_no_fault() -> None:
     """Names, numbers, labs and links hold together."""
-    assert FAULTS == "", f"\n\n{FAULTS}"
+    told = "\n\n".join(map(str, FAULTS))
+    assert not FAULTS, f"\n\n{told}"
 
 
 def test_there_are_chapters_and_labs() -> None:

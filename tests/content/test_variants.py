@@ -1,4 +1,4 @@
-"""Starter, solution and wrong answers are files that can be run."""
+"""Starter, solution and other answers are files that can be run."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ def test_the_runner_s_own_files_compile(lab: Lab) -> None:
 
 @pytest.mark.parametrize("lab", LABS)
 def test_a_layer_holds_only_what_differs(lab: Lab) -> None:
-    """A file in `solution/` or `wrong/NAME/` that equals the one below it hides the mistake."""
+    """A file of a layer that equals the one below it hides what the layer is about."""
     layers = [("solution", lab.solution, lab.files("starter"))]
-    layers += [(name, lab.folder / "wrong" / name, lab.files("solution")) for name in lab.wrong]
+    for kind, answers in (("right", lab.right), ("wrong", lab.wrong)):
+        layers += [(name, lab.folder / kind / name, lab.files("solution")) for name in answers]
     same = [
         f"{name}/{relative}"
         for name, layer, below in layers

@@ -22,12 +22,14 @@ def root(tmp_path: Path) -> Path:
 
 
 def faults(root: Path) -> list[Fault]:
-    """Discover and return what is wrong, paths relative to the course."""
-    with pytest.raises(TaskyardError) as raised:
-        Course.discover(root)
+    """Return what is wrong with the names, or else with the pages; paths relative to the root."""
+    try:
+        found = Course.discover(root).faults()
+    except TaskyardError as error:
+        found = list(error.faults)
     return [
         Fault(one.what, one.path.relative_to(root) if one.path else None, one.line, one.hint)
-        for one in raised.value.faults
+        for one in found
     ]
 
 
@@ -140,6 +142,28 @@ def test_variants_are_layers(root: Path, tmp_path: Path) -> None:
     }
     assert (tmp_path / "out" / "blocks" / "compose.yaml").exists()
     assert (tmp_path / "out" / "blocks" / "shop" / "__init__.py").exists()
+
+
+def test_another_right_answer_is_a_layer_above_the_solution(root: Path, tmp_path: Path) -> None:
+    """It holds the files that differ from the solution, like a wrong one."""
+    other = root / "labs" / "01-first-task" / "right"
+    write(other / "signature" / "tasks.py", "send.s().delay()\n")
+    write(other / "_draft" / "tasks.py", "send.s()\n")
+    lab = Course.discover(root).lab(1)
+    assert (lab.right, lab.wrong) == (("signature",), ("blocks",))
+    assert lab.variants == ("starter", "solution", "signature", "blocks")
+    folder = lab.assemble("signature", tmp_path / "out")
+    assert (folder / "tasks.py").read_text() == "send.s().delay()\n"
+    assert (folder / "shop" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("name", ["starter", "solution", "blocks"])
+def test_a_variant_has_a_name_of_its_own(root: Path, name: str) -> None:
+    """One name for two would leave open which of them is meant."""
+    write(root / "labs" / "01-first-task" / "right" / name / "tasks.py", "send.apply()\n")
+    fault = only_fault(root)
+    assert fault.what == f"lab `01-first-task` has 2 variants `{name}`"
+    assert fault.hint == "rename the folder in `right/` or in `wrong/`"
 
 
 def test_an_assembled_folder_is_readable_in_a_container(root: Path, tmp_path: Path) -> None:
@@ -391,12 +415,37 @@ def test_expect_toml_names_the_starter_and_every_wrong_answer(root: Path) -> Non
     ]
 
 
-@pytest.mark.parametrize("entry", ['message = "x"', 'requirement = "x"\nmessage = " "', "x = 1"])
+def test_a_right_answer_is_not_expected_to_fail(root: Path) -> None:
+    """`expect.toml` says how variants are rejected, and it is not."""
+    write(root / "labs" / "01-first-task" / "right" / "signature" / "tasks.py", "")
+    table = '\n[signature]\nrequirement = "x"\nmessage = "y"\n'
+    assert expect(root, tiny_course.EXPECT + table) == [
+        ("`signature` is a right answer, and a right answer is not rejected", 9, "remove it")
+    ]
+
+
+def test_an_expectation_may_name_the_one_engine_that_rejects(root: Path) -> None:
+    """What only containers can show is rejected by Docker alone."""
+    path = root / "labs" / "01-first-task" / "expect.toml"
+    write(path, tiny_course.EXPECT + 'engine = "docker"\n')
+    expected = Course.discover(root).lab(1).expectations()
+    assert [one.engine for one in expected.values()] == ["", "docker"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        'message = "x"',
+        'requirement = "x"\nmessage = " "',
+        "x = 1",
+        'requirement = "x"\nmessage = "y"\nengine = "podman"',
+    ],
+)
 def test_an_expectation_is_complete(root: Path, entry: str) -> None:
     """A requirement and a message, and nothing that would be dropped."""
     text = tiny_course.EXPECT[: tiny_course.EXPECT.index("[blocks]")] + f"[blocks]\n{entry}\n"
     ((what, line, _),) = expect(root, text)
-    assert what == "`blocks` must hold `requirement` and `message`, and nothing else"
+    assert what == ("`blocks` must hold `requirement`, `message` and nothing else but `engine`")
     assert line == 5
 
 
@@ -434,7 +483,7 @@ def test_a_link_to_a_heading_needs_the_heading(root: Path) -> None:
     """Fragments are compared with the headings as the code host names them."""
     good = "# Replicas\n\n[a](01-first-task.md#a-task-waits) [b](#replicas)\n"
     write(root / "chapters" / "02-replicas.md", good)
-    Course.discover(root)
+    assert faults(root) == []
     fault = link(root, "[x](01-first-task.md#a-task-wait)")
     assert fault.what.endswith("is dead: no heading is `#a-task-wait`")
     assert fault.hint == "did you mean `#a-task-waits`?"
@@ -466,13 +515,13 @@ def test_links_in_code_are_not_links(root: Path) -> None:
     code = "`[x](y.md)`\n\n```text\n[x](y.md)\n```\n"
     text = f"# Replicas\n\n{code}\n<https://redis.io> [m](mailto:a@b.c)\n"
     write(root / "chapters" / "02-replicas.md", text)
-    Course.discover(root)
+    assert faults(root) == []
 
 
 def test_a_notebook_may_be_linked_before_it_is_built(root: Path) -> None:
-    """The build starts with discovery; a notebook that no chapter makes stays dead."""
+    """The build asks for faults first; a notebook that no chapter makes stays dead."""
     page = write(root / "README.md", "[x](notebooks/01-first-task.ipynb)\n")
-    Course.discover(root)
+    assert faults(root) == []
     write(page, "[x](notebooks/09-nothing.ipynb)\n")
     assert only_fault(root).path == Path("README.md")
 
@@ -488,12 +537,43 @@ def test_every_page_s_links_are_checked(root: Path, page: str) -> None:
 
 
 def test_all_faults_come_at_once(root: Path) -> None:
-    """An author mends them in one go."""
-    write(root / "chapters" / "Bad.md", "")
-    (root / "labs" / "01-first-task" / "demo.py").unlink()
-    write(root / "cards" / "09-x.md", "[x](gone.md)\n")
+    """An author mends the names in one go, and then the pages."""
+    bad = write(root / "chapters" / "Bad.md", "")
+    demo = root / "labs" / "01-first-task" / "demo.py"
+    demo.unlink()
+    orphan = write(root / "cards" / "09-x.md", "[x](gone.md)\n")
     text = "\n".join(one.what for one in faults(root))
-    assert [word in text for word in ("Bad.md", "demo.py", "09-x.md", "gone.md")] == [True] * 4
+    assert [word in text for word in ("Bad.md", "demo.py", "09-x.md")] == [True] * 3
+    bad.unlink()
+    orphan.rename(root / "cards" / "01-first-task.md")
+    write(demo, "")
+    write(root / "chapters" / "02-replicas.md", "## Late\n")
+    write(root / "labs" / "02-replicas" / "expect.toml", "")
+    text = "\n".join(one.what for one in faults(root))
+    assert [word in text for word in ("gone.md", "title", "`blocks`")] == [True] * 3
+
+
+def test_an_author_s_mistake_stops_no_learner(root: Path) -> None:
+    """With every kind of mistake in the pages, labs are found, and so are titles for a list."""
+    write(root / "README.md", "[x](gone.md)\n")
+    write(root / "labs" / "01-first-task" / "expect.toml", "[starter\n")
+    write(root / "chapters" / "02-replicas.md", "[x](#nowhere)\n")
+    course = Course.discover(root)
+    assert [lab.slug for lab in course.labs] == ["first-task", "replicas"]
+    assert [chapter.title for chapter in course.chapters] == ["First task", "Replicas"]
+    assert [one.path and one.path.name for one in course.faults()] == [
+        "expect.toml",
+        "02-replicas.md",
+        "README.md",
+        "02-replicas.md",
+    ]
+
+
+def test_a_course_is_found_without_a_look_into_its_pages(root: Path) -> None:
+    """Every command begins with this: what it costs must not grow with the text."""
+    for path in (root / "chapters").iterdir():
+        path.write_bytes(b"\xe9")  # no text: whoever reads it says so
+    assert len(Course.discover(root).labs) == 2
 
 
 # The map

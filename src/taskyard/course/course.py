@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -49,21 +51,30 @@ class Lab:
         return self.folder / "solution"
 
     @property
+    def right(self) -> tuple[str, ...]:
+        """Names of the other right answers, sorted."""
+        return self._answers("right")
+
+    @property
     def wrong(self) -> tuple[str, ...]:
         """Names of the wrong answers, sorted."""
-        folder = self.folder / "wrong"
-        return tuple(path.name for path in names.entries(folder) if path.is_dir())
+        return self._answers("wrong")
+
+    def _answers(self, kind: str) -> tuple[str, ...]:
+        return tuple(path.name for path in names.entries(self.folder / kind) if path.is_dir())
 
     @property
     def variants(self) -> tuple[str, ...]:
-        return ("starter", "solution", *self.wrong)
+        """Every state that the exercise can be put into: what passes comes before what does not."""
+        return ("starter", "solution", *self.right, *self.wrong)
 
     def files(self, variant: str) -> dict[Path, Path]:
         """
         Return what a variant consists of: relative path to the file that holds it.
 
-        The solution is the starter overlaid with `solution/`; a wrong answer is the solution
-        overlaid with `wrong/NAME/`. Where the starter has an `.env.example`, it is the `.env` too.
+        The solution is the starter overlaid with `solution/`; another right answer is the solution
+        overlaid with `right/NAME/`, a wrong one with `wrong/NAME/`. An `.env.example` is the `.env`
+        as well, unless there is one.
 
         Raises:
             TaskyardError: The lab has no such variant.
@@ -77,8 +88,9 @@ class Lab:
         layers = [self.starter]
         if variant != "starter":
             layers.append(self.solution)
-        if variant in self.wrong:
-            layers.append(self.folder / "wrong" / variant)
+        for kind, answers in (("right", self.right), ("wrong", self.wrong)):
+            if variant in answers:
+                layers.append(self.folder / kind / variant)
         found: dict[Path, Path] = {}
         for layer in layers:
             for path in sorted(layer.rglob("*")):
@@ -113,26 +125,36 @@ class Lab:
         Raises:
             TaskyardError: It does not name exactly these, or an entry is incomplete.
         """
-        return expect.read(self.folder / "expect.toml", ("starter", *self.wrong))
+        return expect.read(self.folder / "expect.toml", ("starter", *self.wrong), self.right)
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """One chapter; `notebook` is where it is built to, whether or not it was."""
+    """One chapter; `notebook` is where it is built to, whether or not it has been."""
 
     number: int
     slug: str
-    title: str
     path: Path
     notebook: Path
     lab: Lab | None = None
     cards: Path | None = None
 
     @cached_property
+    def _page(self) -> Page:
+        return Page.read(self.path)
+
+    @cached_property
+    def title(self) -> str:
+        """Its first heading without the number; made of the slug where the page has no title."""
+        found = self._page.headings[:1]
+        if found and found[0].level == 1:
+            return re.sub(r"^\d+\s*[·.:–—-]*\s*", "", found[0].text)
+        return names.words(self.slug)
+
+    @cached_property
     def question(self) -> str:
         """The question it answers: the first line above its first section that asks one, or ''."""
-        asked = (line for line in Page.read(self.path).opening if line.endswith("?"))
-        return next(asked, "")
+        return next((line for line in self._page.opening if line.endswith("?")), "")
 
 
 @dataclass(frozen=True)
@@ -145,11 +167,14 @@ class Course:
     @classmethod
     def discover(cls, root: Path = ROOT) -> Course:
         """
-        Find everything by name and check what holds it together.
+        Find everything by its name; no page is read.
+
+        Every command begins with this, a learner's too. What only an author can mend is left to
+        `faults`.
 
         Raises:
-            TaskyardError: All that is wrong: names, repeated numbers and slugs, incomplete labs,
-                labs, cards and notebooks without a chapter, dead links.
+            TaskyardError: All that is wrong with names and structure: bad names, repeated numbers
+                and slugs, labs with parts missing, and labs, cards and notebooks without a chapter.
         """
         root = root.resolve()
         faults: list[Fault] = []
@@ -162,28 +187,45 @@ class Course:
             faults += names.orphans(kind, paths, chapters)
         for path in labs:
             faults += _incomplete(_lab(path))
+        if faults:
+            raise TaskyardError.of(faults)
         found = []
         for path in chapters:
-            title = _title(path, faults)
             lab = root / "labs" / path.stem
             card = root / "cards" / path.name
-            found.append(
-                Chapter(
-                    number=names.number(path),
-                    slug=names.slug(path),
-                    title=title,
-                    path=path,
-                    notebook=root / "notebooks" / f"{path.stem}.ipynb",
-                    lab=_lab(lab) if lab in labs else None,
-                    cards=card if card in cards else None,
-                )
+            chapter = Chapter(
+                number=names.number(path),
+                slug=names.slug(path),
+                path=path,
+                notebook=root / "notebooks" / f"{path.stem}.ipynb",
+                lab=_lab(lab) if lab in labs else None,
+                cards=card if card in cards else None,
             )
-        pages = [*chapters, *cards, *(path / "README.md" for path in labs)]
-        pages += [root / name for name in ("README.md", "CONTRIBUTING.md", "GLOSSARY.md")]
-        faults += links.dead(root, pages)
-        if faults:
-            raise TaskyardError.of(dict.fromkeys(faults))  # two of the checks read a chapter
+            found.append(chapter)
         return cls(root, tuple(found))
+
+    def faults(self) -> list[Fault]:
+        """
+        Look for authors' mistakes: dead links, chapters without a title, bad `expect.toml` files.
+
+        The tests and the commands for authors ask this. A learner's command does not: a dead link
+        is no reason to keep a lab from running.
+        """
+        found: list[Fault] = []
+        for lab in self.labs:
+            try:
+                lab.expectations()
+            except TaskyardError as error:
+                found += error.faults
+        pages = [chapter.path for chapter in self.chapters]
+        pages += [chapter.cards for chapter in self.chapters if chapter.cards]
+        pages += [lab.readme for lab in self.labs]
+        pages += [self.root / name for name in ("README.md", "CONTRIBUTING.md", "GLOSSARY.md")]
+        found += links.dead(self.root, pages)
+        for chapter in self.chapters:
+            with suppress(TaskyardError):  # it cannot be read, as the links have said
+                found += _untitled(chapter)
+        return found
 
     @property
     def labs(self) -> tuple[Lab, ...]:
@@ -234,30 +276,22 @@ def _lab(path: Path) -> Lab:
 
 
 def _incomplete(lab: Lab) -> Iterator[Fault]:
-    missing = [name for name in _PARTS if not (lab.folder / name).exists()]
-    for name in missing:
-        what = f"lab `{lab.folder.name}` has no `{name}`"
-        cure = f"add it; `labs/_template/{name}` is an example"
-        yield Fault(what, lab.folder, hint=cure)
-    if "expect.toml" not in missing:
-        try:
-            lab.expectations()
-        except TaskyardError as error:
-            yield from error.faults
+    for name in _PARTS:
+        if not (lab.folder / name).exists():
+            what = f"lab `{lab.folder.name}` has no `{name}`"
+            yield Fault(what, lab.folder, hint=f"add it; `labs/_template/{name}` is an example")
+    for name, count in Counter(lab.variants).items():
+        if count > 1:
+            what = f"lab `{lab.folder.name}` has {count} variants `{name}`"
+            yield Fault(what, lab.folder, hint="rename the folder in `right/` or in `wrong/`")
 
 
-def _title(path: Path, faults: list[Fault]) -> str:
-    try:
-        first = next((one for one in Page.read(path).headings), None)
-    except TaskyardError as error:
-        faults += error.faults
-        return ""
+def _untitled(chapter: Chapter) -> Iterator[Fault]:
+    first = next(iter(Page.read(chapter.path).headings), None)
     if first is None or first.level != 1:
         what = "the chapter's first heading is not its title"
-        cure = f"begin it with a line such as `# {names.slug(path).replace('-', ' ').capitalize()}`"
-        faults.append(Fault(what, path, first.line if first else 1, cure))
-        return ""
-    return re.sub(r"^\d+\s*[·.:–—-]*\s*", "", first.text)
+        cure = f"begin it with a line such as `# {names.words(chapter.slug)}`"
+        yield Fault(what, chapter.path, first.line if first else 1, cure)
 
 
 def _open_folder(path: Path) -> None:

@@ -8,24 +8,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
 from taskyard.errors import Fault, TaskyardError
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """How a variant is rejected: the first requirement that fails, and a part of its message."""
+    """
+    How a variant is rejected.
+
+    Attributes:
+        requirement: The first one that fails.
+        message: A part of what the check then says.
+        engine: `docker` where no other engine can reject it; empty where each of them does.
+    """
 
     requirement: str
     message: str
+    engine: Literal["", "docker"] = ""
 
 
-def read(path: Path, wanted: Sequence[str]) -> Mapping[str, Expectation]:
+def read(path: Path, wanted: Sequence[str], right: Sequence[str] = ()) -> Mapping[str, Expectation]:
     """
     Read the file: one table for each variant that must be rejected.
 
     Args:
         wanted: `starter` and the names of the wrong answers; these exactly.
+        right: The names of the right answers, which nothing rejects.
 
     Raises:
         TaskyardError: A table is missing, is too many or is incomplete; says all of them.
@@ -49,14 +59,17 @@ def read(path: Path, wanted: Sequence[str]) -> Mapping[str, Expectation]:
     ]
     for name, table in tables.items():
         line = _table_line(text, name)
-        if name not in wanted:
+        if name in right:
+            what = f"`{name}` is a right answer, and a right answer is not rejected"
+            faults.append(Fault(what, path, line, "remove it"))
+        elif name not in wanted:
             close = get_close_matches(name, [one for one in wanted if one not in tables], n=1)
             cure = f"did you mean `{close[0]}`?" if close else "remove it"
             what = f"`{name}` is neither the starter nor a folder of `wrong/`"
             faults.append(Fault(what, path, line, cure))
         elif not _is_expectation(table):
-            what = f"`{name}` must hold `requirement` and `message`, and nothing else"
-            cure = "give it these two, each a text that is not empty"
+            what = f"`{name}` must hold `requirement`, `message` and nothing else but `engine`"
+            cure = 'give it these two as texts; `engine` is left out or "docker"'
             faults.append(Fault(what, path, line, cure))
     if faults:
         raise TaskyardError.of(faults)
@@ -66,8 +79,9 @@ def read(path: Path, wanted: Sequence[str]) -> Mapping[str, Expectation]:
 def _is_expectation(table: object) -> bool:
     return (
         isinstance(table, dict)
-        and set(table) == {"requirement", "message"}
+        and {"requirement", "message"} <= set(table) <= {"requirement", "message", "engine"}
         and all(isinstance(value, str) and value.strip() for value in table.values())
+        and table.get("engine", "docker") == "docker"
     )
 
 

@@ -57,6 +57,11 @@ def slug(path: Path) -> str:
     return path.name.partition(".")[0][3:]
 
 
+def words(slug: str) -> str:
+    """Return a slug as a title: `work-queues` is `Work queues`."""
+    return slug.replace("-", " ").capitalize()
+
+
 def repeated(chapters: list[Path]) -> Iterator[Fault]:
     """Yield a fault for each number and each slug that two chapters have."""
     for place, path in enumerate(chapters):

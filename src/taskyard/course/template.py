@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from taskyard.course import Course
+from taskyard.course import Course, names
 from taskyard.errors import Fault, TaskyardError
 
 _SLUG = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
@@ -38,7 +38,7 @@ def create(course: Course, slug: str) -> list[Path]:
         "{{NN}}": f"{number:02}",
         "{{N}}": str(number),
         "{{slug}}": slug,
-        "{{title}}": slug.replace("-", " ").capitalize(),
+        "{{title}}": names.words(slug),
     }
     new: dict[Path, tuple[bytes, int]] = {}
     for source in _SOURCES:

@@ -56,7 +56,7 @@ def clean_up(about: About) -> None:
     """End what a run started and remove what it made; nothing of it may be left."""
     sweep(**{PROJECT_MARK: about["project"]})
     if about["engine"] == "docker":
-        remove_docker_project(about["project"], about["volumes"])
+        remove_docker_project(about["project"], about.get("volumes", []))  # an older run has none
     for link in map(Path, about["links"]):
         if link.is_symlink() and link.readlink().is_relative_to(about["state"]):
             link.unlink()
