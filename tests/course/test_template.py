@@ -179,6 +179,7 @@ def test_a_new_chapter_passes_the_content_tests_apart_from_its_todos(tmp_path: P
         *names,
         *pages,
         "tests/real_anki.py",
+        "tests/started.py",
         "docs",
         "conftest.py",
         "pyproject.toml",
