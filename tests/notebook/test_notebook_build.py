@@ -89,7 +89,7 @@ get_connection_info(unpack=True)["transport"]
 ```
 """
 
-BUILD = "import sys, pathlib, taskyard.notebook as n; n.build(*map(pathlib.Path, sys.argv[1:]))"
+BUILD = "import sys, pathlib, taskyard.notebook.build as n; n.build(*map(pathlib.Path, sys.argv[1:]))"
 GONE_S = 10.0
 
 
