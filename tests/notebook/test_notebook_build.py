@@ -89,7 +89,11 @@ get_connection_info(unpack=True)["transport"]
 ```
 """
 
-BUILD = "import sys, pathlib, taskyard.notebook.build as n; n.build(*map(pathlib.Path, sys.argv[1:]))"
+BUILD = """\
+import pathlib, sys
+from taskyard.notebook.build import build
+build(*map(pathlib.Path, sys.argv[1:]))
+"""
 GONE_S = 10.0
 
 
