@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 
 # What a target needs is installed when it is first needed: requirements/lab.txt makes .venv/.lab.
-STAMPS := .venv/.lab .venv/.notebook .venv/.test
+STAMPS := .venv/.lab .venv/.notebook .venv/.test .venv/.postgres
 PY := .venv/bin/python
 # It is told who make is, so that it ends when make is killed.
 TASKYARD := TASKYARD_MAKE=$$PPID exec $(PY) -m taskyard $(if $(ENGINE),--engine $(ENGINE))
@@ -77,10 +77,10 @@ cards-watch: .venv/.lab FORCE ## Check and build the decks whenever a card file 
 
 ##@ Maintain
 
-test: .venv/.test FORCE ## Run every test that this machine can; this is all of CI (ARGS="-k name")
+test: .venv/.test .venv/.postgres FORCE ## Run every test that this machine can; this is all of CI (ARGS="-k name")
 	@$(PY) -m pytest -n auto --dist loadgroup $(NBVAL) $(ARGS)
 
-proof: .venv/.test FORCE ## Prove every variant on every engine (ARGS="--rounds 5 --busy 1 -k replicas")
+proof: .venv/.test .venv/.postgres FORCE ## Prove every variant on every engine (ARGS="--rounds 5 --busy 1 -k replicas")
 	@$(PY) -m pytest -n auto --dist loadgroup $(NBVAL) --proof $(ARGS)
 
 lint: .venv/.test FORCE ## Run the linters and the type checker alone

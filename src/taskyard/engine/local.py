@@ -1,24 +1,26 @@
-"""Run a Compose project as processes of this machine, with an embedded Redis-compatible server."""
+"""Run a Compose project as processes of this machine, with embedded servers for some images."""
 
 from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from taskyard.compose.model import Healthcheck, Project, Service
-from taskyard.engine import container_names, embedded, places, ports, reports
+from taskyard.engine import container_names, places, ports, reports
+from taskyard.engine.embedded import postgres, redis
 from taskyard.engine.holder import Holder
+from taskyard.engine.network import Network
+from taskyard.engine.order import start_order
 from taskyard.engine.process import REPLICA_MARK
 from taskyard.engine.protocol import Completed, Replica, Run, ServiceError
-from taskyard.engine.remains import PROJECT_MARK
+from taskyard.engine.remains import PROJECT_MARK, remove_data
 from taskyard.errors import TaskyardError
 
 NAMESPACE = Path(__file__).parent / "namespace"
@@ -42,6 +44,8 @@ class LocalEngine:
 
     def __init__(self, run: Run) -> None:
         places.refuse(run.project)
+        if any(map(postgres.stands_for, run.project.services.values())):
+            postgres.install()
         self._run = run
         self._services = {
             name: service for name, service in run.project.services.items() if not service.profiles
@@ -52,9 +56,9 @@ class LocalEngine:
         }
         links = [link for place in self._places.values() for link in place.volumes]
         self._holder = Holder(run, self.name, links)
-        self._ports = range(*self._holder.ask("reserve"))
-        self._network = run.state / "network"
-        for folder in ("network", "logs", "volumes", "tmp"):
+        own = range(*self._holder.ask("reserve"))
+        self._network = Network(run.state / "network", own, self._services)
+        for folder in ("logs", "volumes", "tmp"):
             (run.state / folder).mkdir()
 
     @staticmethod
@@ -77,6 +81,14 @@ class LocalEngine:
                 "lets {} write where it mounts read-only",
             ),
             ([s.name for s in services if s.links], "knows no alias of a link of {}"),
+            (
+                [
+                    s.name
+                    for s in services
+                    if postgres.stands_for(s) and postgres.version(s) != postgres.VERSION
+                ],
+                f"runs PostgreSQL {postgres.VERSION} for {{}}, whatever version the image is of",
+            ),
             (list(project.networks), "isolates no network: {}"),
         ):
             if shown:
@@ -84,7 +96,7 @@ class LocalEngine:
         return sentences
 
     def up(self, timeout_s: float = 120.0) -> None:
-        self._up(_start_order(self._services), self._wanted, timeout_s)
+        self._up(start_order(self._services), self._wanted, timeout_s)
 
     def _up(self, services: list[Service], wanted: Mapping[str, int], timeout_s: float) -> None:
         """Start what is missing of some services, in this order."""
@@ -131,18 +143,14 @@ class LocalEngine:
         place = self._places[service.name]
         for link, volume in place.volumes.items():
             self._link(link, volume)
-        if embedded.is_redis(service):
-            argv = self._redis(service, index)
-        else:
-            argv = [*(service.entrypoint or ()), *(service.command or ())]
         self._holder.ask(
             "run",
             name=f"{service.name}/{index}",
-            argv=argv,
+            argv=self._command(service, index),
             env=self._environment(service, index),
             cwd=str(place.folder),
             log=str(self._log(service.name, index)),
-            stop_signal=_signal(service.stop_signal or "SIGTERM"),
+            stop_signal=_signal(service.stop_signal or _usual_signal(service)),
             grace_s=service.stop_grace_s,
             restart=service.restart.policy,
             max_retries=service.restart.max_retries,
@@ -152,29 +160,54 @@ class LocalEngine:
     def _log(self, service: str, index: int) -> Path:
         return self._run.state / "logs" / f"{service}-{index}.log"
 
+    def _command(self, service: Service, index: int) -> list[str]:
+        if redis.stands_for(service):
+            port = self._network.port_of(service, index, redis.PORT)
+            return redis.command(service, port, self._data(service, index))
+        if postgres.stands_for(service):
+            postgres.prepare(service, self._run.state, self._data(service, index))
+            return postgres.command(service)
+        addresses = self._network.addresses()
+        words = (*(service.entrypoint or ()), *(service.command or ()))
+        return [postgres.reword(word, addresses) for word in words]
+
     def _environment(self, service: Service, index: int) -> dict[str, str]:
         shell = {name: os.environ[name] for name in SHELL_PASSES if name in os.environ}
-        published = [(p.target, ports.published(p, index)) for p in service.ports if p.published]
-        path = [str(NAMESPACE), *filter(None, [service.environment.get("PYTHONPATH")])]
+        given = postgres.reword_variables(service.environment, self._network.addresses())
+        python = [str(NAMESPACE), *filter(None, [given.get("PYTHONPATH")])]
+        path = [str(Path(sys.executable).parent), os.environ["PATH"]]
+        server = {}
+        if postgres.stands_for(service):
+            port = self._network.port_of(service, index, postgres.PORT)
+            folder = self._data(service, index)
+            server = postgres.environment(service, port, self._run.state, folder)
+            path.insert(0, server["PATH"])
         return {
             **shell,
             "LANG": "C.UTF-8",
             "TZ": "UTC",
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
-            **service.environment,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            "PYTHONPATH": os.pathsep.join(path),
+            **given,
+            **server,
+            "PATH": os.pathsep.join(path),
+            "PYTHONPATH": os.pathsep.join(python),
             "HOSTNAME": f"{service.name}-{index}",
             # What a killed process leaves there goes with the run
             "TMPDIR": str(self._run.state / "tmp"),
             PROJECT_MARK: self._run.name,
             REPLICA_MARK: f"{service.name}/{index}",
-            "TASKYARD_NETWORK": str(self._network),
-            "TASKYARD_PORTS": f"{self._ports.start}-{self._ports.stop}",
-            "TASKYARD_SERVICES": ",".join(self._services),
-            "TASKYARD_PUBLISHED": ",".join(f"{port}={number}" for port, number in published),
+            **self._network.environment(service, index),
         }
+
+    def _data(self, service: Service, index: int) -> Path:
+        """Return the folder of an embedded server's data."""
+        data = redis.data if redis.stands_for(service) else postgres.data
+        mount, below = data(service)
+        if mount and mount.type == "bind":
+            return Path(str(mount.source)) / below
+        named = mount and mount.source
+        return self._volume(named or f".{service.name}-{index}") / below
 
     def _link(self, link: Path, volume: str) -> None:
         """Let a named volume appear where the service expects it."""
@@ -200,26 +233,6 @@ class LocalEngine:
         folder.mkdir(exist_ok=True)
         return folder
 
-    def _note(self, service: str, index: int, port: int) -> Path:
-        """Return where the port of this machine is noted that stands for a replica's own."""
-        return self._network / service / str(index) / str(port)
-
-    def _unnoted(self) -> list[int]:
-        """Return the ports of this run that no replica has, nor had and may want again."""
-        noted = {int(note.read_text()) for note in self._network.glob("*/*/[0-9]*")}
-        return [port for port in self._ports if port not in noted]
-
-    def _redis(self, service: Service, index: int) -> list[str]:
-        asked = [ports.published(p, index) for p in service.ports if p.target == embedded.PORT]
-        port = next(filter(None, asked), None) or ports.free_port(self._unnoted())
-        note = self._note(service.name, index, embedded.PORT)
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(str(port))
-        named = [str(mount.source) for mount in service.volumes]
-        return embedded.command(
-            service, port, self._volume(named[0] if named else f".{service.name}-{index}")
-        )
-
     def _health(self, service: Service, index: int) -> dict[str, Any] | None:
         check = service.healthcheck
         if check is None or check.disable or not check.test:
@@ -228,10 +241,17 @@ class LocalEngine:
             name: getattr(check, name)
             for name in ("interval_s", "timeout_s", "retries", "start_period_s", "start_interval_s")
         }
-        if embedded.is_redis(service) and embedded.is_ping(check):
-            note = self._note(service.name, index, embedded.PORT)
-            return {**how, "ping": int(note.read_text())}
-        return {**how, "argv": _test_command(check)}
+        if redis.stands_for(service) and redis.is_ping(check):
+            return {**how, "ping": self._network.port_of(service, index, redis.PORT)}
+        return {**how, "argv": self._test(service, index, _test_command(check))}
+
+    def _test(self, service: Service, index: int, words: Sequence[str]) -> list[str]:
+        """Let a command inside of a replica find the servers of the project."""
+        if postgres.stands_for(service):
+            port = self._network.port_of(service, index, postgres.PORT)
+            return postgres.words_of(words, service.name, port)
+        addresses = self._network.addresses()
+        return [postgres.reword(word, addresses) for word in words]
 
     def ps(self) -> list[Replica]:
         found = []
@@ -274,10 +294,9 @@ class LocalEngine:
             return
         names = [f"{replica.service}/{replica.index}" for replica in replicas]
         self._holder.ask("remove", lasts_s=self._grace(replicas[0].service), names=names)
-        for name, replica in zip(names, replicas, strict=True):
-            shutil.rmtree(self._network / name, ignore_errors=True)
-            own = self._run.state / "volumes" / f".{replica.name}"
-            shutil.rmtree(own, ignore_errors=True)
+        for replica in replicas:
+            self._network.forget(replica.service, replica.index)
+            remove_data(self._run.state / "volumes" / f".{replica.name}")
             self._log(replica.service, replica.index).unlink(missing_ok=True)
 
     def logs(self, service: str, index: int | None = None) -> str:
@@ -294,7 +313,7 @@ class LocalEngine:
         environment = self._environment(definition, index)
         try:
             done = subprocess.run(
-                command,
+                self._test(definition, index, command),
                 env=environment,
                 cwd=self._places[service].folder,
                 stdin=subprocess.DEVNULL,
@@ -338,7 +357,7 @@ class LocalEngine:
 
     def endpoint(self, service: str, port: int, index: int = 1) -> tuple[str, int]:
         self._replicas(service, index)
-        note = self._note(service, index, port)
+        note = self._network.note(service, index, port)
         end = time.monotonic() + LISTEN_S
         while not note.exists():
             if time.monotonic() > end:
@@ -350,34 +369,24 @@ class LocalEngine:
         return "127.0.0.1", int(note.read_text())
 
     def down(self, volumes: bool = False) -> None:
-        for service in reversed(_start_order(self._services)):
+        for service in reversed(start_order(self._services)):
             self._remove(self._replicas(service.name))
         if volumes:
-            shutil.rmtree(self._run.state / "volumes")
+            remove_data(self._run.state / "volumes")
             (self._run.state / "volumes").mkdir()
 
     def close(self, keep: bool = False) -> None:
         self._holder.close(keep)
 
 
+def _usual_signal(service: Service) -> str:
+    """Return the stop signal that a service's image declares."""
+    return "SIGINT" if postgres.stands_for(service) else "SIGTERM"
+
+
 def _test_command(check: Healthcheck) -> list[str]:
     kind, *rest = check.test
     return ["/bin/sh", "-c", rest[0]] if kind == "CMD-SHELL" else rest
-
-
-def _start_order(services: dict[str, Service]) -> list[Service]:
-    """Sort so that each service comes after those that it depends on."""
-
-    def below(name: str, seen: set[str]) -> Iterator[Service]:
-        if name in seen or name not in services:
-            return
-        seen.add(name)
-        for dependency in services[name].depends_on:
-            yield from below(dependency.service, seen)
-        yield services[name]
-
-    seen: set[str] = set()
-    return [service for name in services for service in below(name, seen)]
 
 
 def _signal(name: str) -> int:

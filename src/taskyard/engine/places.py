@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from taskyard.compose.model import Mount, Project, Service
-from taskyard.engine import embedded
+from taskyard.engine.embedded import is_embedded, postgres, redis
 from taskyard.errors import Fault, TaskyardError
 
 DOCKER = "run this lab with Docker"
@@ -37,7 +37,7 @@ def place_of(service: Service, project: Project) -> Place:
     volumes = {
         folder / PurePosixPath(mount.target).relative_to(working): str(mount.source)
         for mount in service.volumes
-        if mount.type == "volume" and not embedded.is_redis(service)
+        if mount.type == "volume" and not is_embedded(service)
     }
     return Place(folder, volumes)
 
@@ -45,6 +45,8 @@ def place_of(service: Service, project: Project) -> Place:
 def _working(service: Service) -> PurePosixPath:
     """Return the working directory; where the file names none, it is the first bind's."""
     binds = [mount.target for mount in service.volumes if mount.type == "bind"]
+    if is_embedded(service):
+        binds = []  # they bring its data or its scripts
     return PurePosixPath(service.working_dir or next(iter(binds), "/"))
 
 
@@ -60,7 +62,7 @@ def refuse(project: Project) -> None:
         if service.profiles:
             continue
         found = []
-        if not (embedded.is_redis(service) or service.command or service.entrypoint):
+        if not (is_embedded(service) or service.command or service.entrypoint):
             what = f"has no `command`, and the local engine does not know {_source(service)}"
             found.append(("image", what, f"{DOCKER}, or give it a `command`"))
         for mount in service.volumes:
@@ -85,8 +87,18 @@ def _source(service: Service) -> str:
 
 def _is_mapped(mount: Mount, service: Service) -> bool:
     target = PurePosixPath(mount.target)
-    if embedded.is_redis(service):
+    if redis.stands_for(service):
         return mount.type == "volume"
+    if postgres.stands_for(service) and mount.type != "tmpfs":
+        if mount == postgres.data(service)[0] or postgres.is_init(mount):
+            return True
+        above = "/var/lib/postgresql"
+        return (mount.type == "volume" and str(target) == above) or _is_bind_of(mount, service)
     if mount.type == "bind":
-        return _working(service).is_relative_to(target)
+        return _is_bind_of(mount, service)
     return mount.type == "volume" and _working(service) in target.parents
+
+
+def _is_bind_of(mount: Mount, service: Service) -> bool:
+    """Tell whether a bind mount holds a service's working directory."""
+    return mount.type == "bind" and _working(service).is_relative_to(mount.target)

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from taskyard.engine.remains import PROJECT_MARK, sweep
+import psutil
+
+from taskyard.engine.remains import PROJECT_MARK, kill_with_children, sweep
 
 REPLICA_MARK = "TASKYARD_REPLICA"
 
@@ -178,6 +180,8 @@ class Process:
 
     def end_tree(self) -> None:
         if self.child is not None:
+            with contextlib.suppress(psutil.Error):
+                kill_with_children(psutil.Process(self.child.pid))
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.child.pid, signal.SIGKILL)
         sweep(**{mark: self.env[mark] for mark in (PROJECT_MARK, REPLICA_MARK)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 import shutil
@@ -32,6 +33,9 @@ SWEEP_S = 10.0
 
 DOCKER_S = 60.0
 
+IPC_RMID = 0
+"""Source: `sys/ipc.h` of Linux and of macOS."""
+
 
 class About(TypedDict):
     """
@@ -60,8 +64,24 @@ def clean_up(about: About) -> None:
     for link in map(Path, about["links"]):
         if link.is_symlink() and link.readlink().is_relative_to(about["state"]):
             link.unlink()
-    for path in (*about["remove"], about["state"]):
+    remove_data(Path(about["state"]))
+    for path in about["remove"]:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_data(folder: Path) -> None:
+    """
+    Remove a folder, and what a PostgreSQL that was killed has left in the kernel for its data.
+
+    The seventh line of the server's lock file names that piece of shared memory: key and id.
+    """
+    libc = ctypes.CDLL(None)
+    for note in folder.rglob("postmaster.pid"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            key, number = map(int, note.read_text().splitlines()[6].split())
+            if libc.shmget(key, 0, 0) == number:
+                libc.shmctl(number, IPC_RMID, None)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(**marks: str) -> None:
@@ -76,9 +96,23 @@ def sweep(**marks: str) -> None:
         if not found:
             return
         for process in found:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+            kill_with_children(process)
         time.sleep(0.01)
+
+
+def kill_with_children(process: psutil.Process) -> None:
+    """
+    Kill a process, and what it has started.
+
+    The processes of a PostgreSQL write their title over their environment, where the marks were,
+    and each is in a group of its own.
+    """
+    children = []
+    with contextlib.suppress(psutil.Error):
+        children = process.children(recursive=True)
+    for one in (process, *children):
+        with contextlib.suppress(psutil.Error):
+            one.kill()
 
 
 def _is_marked(process: psutil.Process, marks: dict[str, str]) -> bool:

