@@ -4,8 +4,11 @@ import sys
 
 import psycopg
 
-host, user, name, password = sys.argv[1:]
+address, user, name, password = sys.argv[1:]
+host, port = address.split(":")
 try:
-    psycopg.connect(host=host, user=user, dbname=name, password=password, connect_timeout=5)
+    psycopg.connect(
+        host=host, port=port, user=user, dbname=name, password=password, connect_timeout=5
+    )
 except psycopg.OperationalError as error:
     sys.exit(str(error))

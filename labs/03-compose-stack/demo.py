@@ -11,17 +11,16 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from taskyard.compose import read
+from taskyard.deadline import until
 from taskyard.kit.console import Show
-from taskyard.kit.stack import COMPOSE_FILE, Choice, ServiceError, Stack, copy_stack
+from taskyard.kit.stack import Choice, ServiceError, Stack, copy_stack
 from taskyard.topics.compose_stack.changes import CHANGES, Measurement
-from taskyard.topics.compose_stack.graph import Graph, reach
 
-NEEDS_DOCKER = "its database is a real Postgres, and no process of this machine stands for it."
 STARTS_ITSELF = True
 
 PORT = 8000
 POSTGRES_S = 60.0
+COMMIT_S = 10.0
 STEP_S = 0.2
 LAB = Path(__file__).parent
 WAYS = {
@@ -35,28 +34,11 @@ def demo(stack: Stack, show: Show) -> None:
     first_start(stack, show)
     race(stack.choice, show)
     what_stays(stack, show)
-    what_a_change_takes(show)
-
-
-def without_docker(folder: Path, show: Show) -> None:
-    """Show the race with a stand-in for the database, and read the learner's file."""
-    race(Choice("local", "there is no Docker"), show)
-    check_without_docker(folder, show)
-
-
-def check_without_docker(folder: Path, show: Show) -> None:
-    """Say what can be read off the learner's file: nothing is started."""
-    project = read(folder / COMPOSE_FILE)
-    show.say()
-    show.say("Your file, read as Compose reads it:")
-    show.raw(str(Graph(project)))
-    for warning in project.warnings:
-        show.say(f"note: {warning}", style="yellow")
-    for service in project.services.values():
-        for port in service.ports:
-            if reach(port) != "this machine" and service.name != "api":
-                show.say(f"note: every network reaches `{service.name}`", style="yellow")
-    show.say("What only Docker shows: who is ready when, what stays, and what is refused.")
+    if stack.choice.name == "docker":
+        what_a_change_takes(show)
+    else:
+        show.say()
+        show.say("What a change takes (a restart, a new container, a new image) needs Docker.")
 
 
 def first_start(stack: Stack, show: Show) -> None:
@@ -137,6 +119,7 @@ def what_stays(stack: Stack, show: Show) -> None:
     """Order something, and count the orders after each way to stop."""
     show.say()
     orders(stack, "teapot")
+    until(lambda: orders(stack), "the order to be in the database", COMMIT_S)
     predicted = show.predict("one order is in the database. After `down` and `up`: how many?")
     seen = {}
     with show.step("stopping and starting"):

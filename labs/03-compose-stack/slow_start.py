@@ -5,7 +5,6 @@ Two gates stand in its way: `start`, before its program begins, and `ready`, whi
 disk and answers on its own socket and nowhere else. The check opens them; they stay open.
 """
 
-import json
 import re
 import secrets
 import shutil
@@ -14,9 +13,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
+import psutil
 import yaml
 
 from taskyard.compose import read
@@ -26,12 +26,17 @@ from taskyard.kit.stack import COMPOSE_FILE, Replica, Stack
 
 SERVICES = ("api", "postgres", "redis")
 PASSWORD = "POSTGRES_PASSWORD"
+SCRIPTS = ("gates.sh", "filling.sh", "probe.sh")
 STEP_S = 0.1
 LAB = Path(__file__).parent
 
 
 def prepare(folder: Path) -> Path:
-    """Copy the learner's files, where the check may change them."""
+    """
+    Copy the learner's files, where the check may change them.
+
+    The paths of what is added are relative: outside of a container there is no `/gate`.
+    """
     project = read(folder / COMPOSE_FILE)  # what is wrong with the file names the learner's lines
     missing = [name for name in SERVICES if name not in project.services]
     require(
@@ -47,7 +52,8 @@ def prepare(folder: Path) -> Path:
     gate = copy / "gate"
     gate.mkdir()
     gate.chmod(0o777)
-    shutil.copy(LAB / "gates.sh", gate)
+    for script in SCRIPTS:
+        shutil.copy(LAB / script, gate)
     set_password(copy / ".env", secrets.token_hex(8))
     file = copy / COMPOSE_FILE
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -56,8 +62,17 @@ def prepare(folder: Path) -> Path:
             service["container_name"] += f"-{secrets.token_hex(3)}"
     postgres = document["services"]["postgres"]
     postgres.setdefault("command", ["postgres"])
-    postgres["entrypoint"] = ["sh", "/gate/gates.sh"]
-    postgres["volumes"] = [*postgres.get("volumes", ()), "./gate:/gate"]
+    postgres["entrypoint"] = ["sh", "gates.sh"]
+    postgres["working_dir"] = "/gate"
+    postgres["volumes"] = [
+        *postgres.get("volumes", ()),
+        "./gate:/gate",
+        "./gate/filling.sh:/docker-entrypoint-initdb.d/zz-gate.sh",
+    ]
+    check = project.services["postgres"].healthcheck
+    if check and check.test:
+        shell = ["sh", "-c"] if check.test[0] == "CMD-SHELL" else []
+        postgres["healthcheck"]["test"] = ["CMD", "sh", "probe.sh", *shell, *check.test[1:]]
     file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     return copy
 
@@ -75,21 +90,30 @@ def open_gates(stack: Stack, *names: str) -> None:
             (stack.project.folder / "gate" / name).touch()
 
 
-def docker(*arguments: str) -> str:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True).stdout
-
-
-def inspect(stack: Stack, service: str) -> dict[str, Any]:
-    """Return what Docker knows of a service's first container, or nothing."""
-    labels = {"project": stack.name, "service": service}
-    chosen = [f"--filter=label=com.docker.compose.{key}={labels[key]}" for key in labels]
-    ids = docker("ps", "-aq", *chosen).split()
-    return json.loads(docker("inspect", ids[-1]))[0] if ids else {}
+def probes(stack: Stack) -> int:
+    """Count how often the health check of Postgres was asked."""
+    notes = stack.project.folder / "gate" / "probes"
+    return notes.read_text().count("\n") if notes.exists() else 0
 
 
 def top(stack: Stack, service: str) -> str:
-    """List the processes of a service's first container; nothing where it does not run."""
-    return docker("top", str(inspect(stack, service).get("Id", "")))
+    """List the command lines of a service's first replica; nothing where it does not run."""
+    if stack.choice.name == "docker":
+        chosen = ["--filter", f"label=com.docker.compose.project={stack.name}"]
+        chosen += ["--filter", f"label=com.docker.compose.service={service}"]
+        ids = docker("ps", "-q", *chosen).split()
+        return docker("top", ids[-1]) if ids else ""
+    marks = {"TASKYARD_PROJECT": stack.name, "TASKYARD_REPLICA": f"{service}/1"}
+    lines = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if marks.items() <= process.environ().items():
+                lines.append(" ".join(process.cmdline()))
+    return "\n".join(lines)
+
+
+def docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True).stdout
 
 
 def until(holds: Callable[[], object], timeout_s: float) -> bool:
@@ -113,6 +137,7 @@ class Start(threading.Thread):
     def __init__(self, stack: Stack) -> None:
         super().__init__(daemon=True)
         self._stack, self.error, self.nap = stack, "", ""
+        self._api_began_s: float | None = None
         self.start()
 
     def run(self) -> None:
@@ -129,7 +154,18 @@ class Start(threading.Thread):
     def api_has_begun(self) -> bool:
         """Tell whether the API's container was started; until then Docker calls it created."""
         api = self.replica("api")
-        return api is not None and (api.state != "exited" or api.exit_code is not None)
+        begun = api is not None and (api.state != "exited" or api.exit_code is not None)
+        if begun and self._api_began_s is None:
+            self._api_began_s = time.monotonic()
+        return begun
+
+    def api_tests(self) -> float:
+        """Tell how many health tests have failed of an API that is not healthy since its start."""
+        check = self._stack.project.services["api"].healthcheck
+        if check is None or self._api_began_s is None:
+            return 0
+        since_s = time.monotonic() - self._api_began_s - check.start_period_s
+        return since_s / check.interval_s
 
     def note_nap(self) -> None:
         """Note whether a process of the API's container is a `sleep`."""
@@ -140,19 +176,13 @@ class Start(threading.Thread):
         postgres = self.replica("postgres")
         return postgres.health if postgres else None
 
-    def watch(self, probes: int) -> None:
+    def watch(self, tests: int) -> None:
         """Look on while a gate is shut: until something is early, or so many health tests ran."""
         check = self._stack.project.services["postgres"].healthcheck
-        seen = {last_probe(self._stack)}
+        before = probes(self._stack)
 
         def is_seen() -> bool:
-            seen.add(last_probe(self._stack))
             early = self.api_has_begun() or self.health() in ("healthy", "unhealthy")
-            return early or len(seen) > probes or not self.is_alive()
+            return early or probes(self._stack) >= before + tests or not self.is_alive()
 
-        until(is_seen, probes * check.interval_s + 30 if check else 3)
-
-
-def last_probe(stack: Stack) -> str:
-    health = inspect(stack, "postgres").get("State", {}).get("Health") or {}
-    return str(health["Log"][-1]["Start"]) if health.get("Log") else ""
+        until(is_seen, tests * check.interval_s + 30 if check else 3)

@@ -21,7 +21,8 @@ class Shop(BaseHTTPRequestHandler):
         item = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["item"]
         with psycopg.connect(DATABASE) as db:
             row = db.execute("INSERT INTO orders (item) VALUES (%s) RETURNING id", [item])
-            self.answer(201, {"id": row.fetchone()[0]})
+            number = row.fetchone()[0]
+        self.answer(201, {"id": number})  # the end of `with` is the commit
 
     def do_GET(self):
         """GET /orders, or GET /health."""

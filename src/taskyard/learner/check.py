@@ -66,6 +66,11 @@ class Check:
         """The learner's files; a check reads them and changes nothing."""
         return self._folder
 
+    @pytest.fixture(scope="module")
+    def choice(self) -> Choice:
+        """The engine that was chosen, for a check that starts a stack of its own."""
+        return self._choice
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[Any]
