@@ -3,12 +3,16 @@ Where the time of `make lab-1` goes, from a fresh clone, on the local engine.
 
 Three measurements in one run: setting up, the lab, and the same stack and tasks started by hand.
 What the lab costs above the last is what our tooling costs.
+
+`make bench ARGS=lab REVISIONS="v1 HEAD" ROUNDS=5` compares revisions instead: each round measures
+`make lab-1` from a fresh clone of every one of them, in another order than the round before.
 """
 
 import json
 import os
 import re
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -106,7 +110,26 @@ def until(condition) -> None:
         time.sleep(0.02)
 
 
+def compare(revisions: list[str], rounds: int) -> None:
+    """Measure `make lab-1` from fresh clones of some revisions, alternating."""
+    taken: dict[str, list[float]] = {revision: [] for revision in revisions}
+    for number in range(rounds):
+        for revision in revisions if number % 2 == 0 else reversed(revisions):
+            with tempfile.TemporaryDirectory() as name:
+                clone = Path(name) / "taskyard"
+                subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+                subprocess.run(["git", "checkout", "--quiet", revision], cwd=clone, check=True)
+                taken[revision].append(round(seconds("make", "lab-1", cwd=clone)[0], 2))
+    for revision, values in taken.items():
+        all_of_them = " ".join(f"{value:.1f}" for value in values)
+        print(f"{revision:<24} median {statistics.median(values):>6.1f} s  ({all_of_them})")
+    print(json.dumps(taken))
+
+
 def main() -> None:
+    if revisions := os.environ.get("REVISIONS", "").split():
+        compare(revisions, int(os.environ.get("ROUNDS", "3")))
+        return
     with tempfile.TemporaryDirectory() as name:
         clone = Path(name) / "taskyard"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
