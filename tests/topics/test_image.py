@@ -60,6 +60,12 @@ def test_a_removed_folder_takes_what_is_in_it() -> None:
     assert ["a/bc"] == list(Image((below, Layer.of({}, removed=["a/b"]))).files)
 
 
+def test_a_removed_folder_leaves_what_only_ends_like_it() -> None:
+    """A folder of the same name elsewhere stays, as does one whose name ends the same way."""
+    below = Layer.of({"app/y": b"", "srv/app/x": b"", "myapp/z": b""})
+    assert ["myapp/z", "srv/app/x"] == list(Image((below, Layer.of({}, removed=["app"]))).files)
+
+
 def test_every_blob_has_the_name_of_its_content(tmp_path: Path) -> None:
     """The layout is one that any tool can check."""
     image("hello").save(tmp_path, "shop:hand-made")

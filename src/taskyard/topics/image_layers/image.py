@@ -133,7 +133,7 @@ class Image:
                 parent, _, name = path.rpartition("/")
                 if name.startswith(WHITEOUT):
                     gone = f"{parent}/{name.removeprefix(WHITEOUT)}".lstrip("/")
-                    seen = {p: c for p, c in seen.items() if p != gone and f"{gone}/" not in p}
+                    seen = {p: c for p, c in seen.items() if not f"{p}/".startswith(f"{gone}/")}
                 else:
                     seen[path] = content
         return dict(sorted(seen.items()))
