@@ -1,0 +1,58 @@
+"""Which steps a change makes BuildKit run again, told apart from those that the engine forgot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from taskyard.errors import TaskyardError
+from taskyard.topics.image_layers.builder import Build, BuiltStep
+
+TRIES = 3
+
+
+class CacheLostError(TaskyardError):
+    """With nothing changed, steps ran again: no verdict about a Dockerfile can rest on this."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"the engine's cache did not hold in {TRIES} tries: steps ran again although nothing "
+            "had changed, or ran again after one change and not after the next",
+            hint="look at the build cache in `docker system df`, and try again when the machine "
+            "is less busy",
+        )
+
+
+def steps_again(
+    build: Callable[[], Build],
+    change: Callable[[], None],
+    wanted: Callable[[Build, Build], Sequence[BuiltStep]],
+) -> tuple[BuiltStep, ...]:
+    """
+    Return the wanted steps that run again after a change: those that do so twice.
+
+    BuildKit may forget a step between two builds while the machine is busy. So the unchanged
+    files are built before each change, as a control, and one change proves nothing.
+
+    Args:
+        build: Builds the files as they are now.
+        change: Changes them, each time in another way.
+        wanted: Picks the steps that count, from the builds before and after a change.
+
+    Raises:
+        CacheLostError: The engine kept no build long enough to compare it with the next.
+    """
+    last: set[tuple[str, int]] = set()
+    build()
+    for _ in range(TRIES):
+        control = build()
+        if control.ran:
+            continue
+        change()
+        again = tuple(wanted(control, build()))
+        if not again:
+            return ()
+        agreed = tuple(step for step in again if (step.stage, step.number) in last)
+        if agreed:
+            return agreed
+        last = {(step.stage, step.number) for step in again}
+    raise CacheLostError
