@@ -104,7 +104,8 @@ help: FORCE ## Print this list
 # Patterns cannot be .PHONY: a file named lab-7 would hide the lab, were it not for this.
 FORCE:
 
-$(STAMPS): .venv/.%: requirements/%.txt requirements/install .venv/bin/python
+# Where PYTHON=… names one, the script is always asked: whether .venv is of that Python, no time tells.
+$(STAMPS): .venv/.%: requirements/%.txt requirements/install .venv/bin/python $(if $(PYTHON),FORCE)
 	@requirements/install $*
 
 # Gone when the Python that .venv was made with is gone; then the set is installed anew.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,11 +12,11 @@ import sysconfig
 import tempfile
 import threading
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from pythons import other_pythons
 
 from taskyard.cards.commands import cards
 from taskyard.files import ROOT
@@ -104,16 +103,6 @@ def test_the_same_members_on_another_python(file: Path, tmp_path: Path) -> None:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert members(tmp_path / "here.apkg") == members(out), version
-
-
-def other_pythons() -> Iterator[tuple[str, str]]:
-    """Find Pythons of other minor versions on PATH, and beside the one that runs this."""
-    for minor in {11, 12, 13} - {sys.version_info.minor}:
-        beside = Path(sys.base_prefix).parent.glob(f"*/bin/python3.{minor}")
-        for python in filter(None, [shutil.which(f"python3.{minor}"), *map(str, sorted(beside))]):
-            says = subprocess.run([python, "-c", "print('runs')"], capture_output=True, text=True)
-            if says.stdout == "runs\n":  # a version manager's shim may lead nowhere
-                yield f"3.{minor}", python
 
 
 def test_a_changed_image_is_a_changed_note(file: Path, tmp_path: Path) -> None:
