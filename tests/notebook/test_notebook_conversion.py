@@ -76,6 +76,45 @@ def test_only_links_are_changed_and_all_kinds_of_them() -> None:
     )
 
 
+SAME = "[d](../d)"
+CODE = {
+    "a fence of tildes": f"~~~text\n{SAME}\n~~~",
+    "a fence of backticks": f"'''text\n{SAME}\n'''".replace("'''", "```"),
+    "an indented block": f"    {SAME}",
+    "a fence in a list": f"- Here:\n\n  ~~~text\n  {SAME}\n  ~~~",
+    "a definition in a fence": "~~~text\n[d]: ../d\n~~~",
+    "code in a line": f"Write `{SAME}` or ``{SAME} ` `` here.",
+    "HTML": f"<div>\n{SAME}\n</div>",
+    "an escaped bracket": r"No link: [d\](../d)",
+}
+
+
+@pytest.mark.parametrize("code", CODE.values(), ids=CODE)
+def test_what_is_no_link_stays_although_a_link_leads_to_the_same_place(code: str) -> None:
+    text = "{link}\n\n{code}\n\nAgain `x` {link}.\n"
+    assert text.format(link="[d](../../d)", code=code) == relink(
+        text.format(link=SAME, code=code), lambda target: f"../{target}"
+    )
+
+
+WRITTEN = ["../a%20b.md", "../%C3%BC.md", "../ü.md", "../a.md#ü-and-%C3%BC", "<../a b.md>"]
+
+
+@pytest.mark.parametrize("target", WRITTEN)
+def test_a_link_is_changed_as_it_is_written_encoded_or_not(target: str) -> None:
+    seen: list[str] = []
+
+    def change(target: str) -> str:
+        seen.append(target)
+        return f"../{target}"
+
+    changed = relink(f"[a]({target}) and [b]\n\n[b]: {target}\n", change)
+    bare = target.strip("<>")
+    new = target.replace(bare, f"../{bare}")
+    assert [bare] == sorted(set(seen))
+    assert f"[a]({new}) and [b]\n\n[b]: {new}\n" == changed
+
+
 def test_two_blank_lines_cut_neither_a_fence_nor_details(tmp_path: Path) -> None:
     text = "~~~python\nx = 1\n\n\ny = 2\n~~~\n\n\n<details>\n\nOne.\n\n\nTwo.\n\n</details>"
     (cell,) = convert(chapter(tmp_path, text + "\n")).cells

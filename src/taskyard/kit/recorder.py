@@ -43,7 +43,7 @@ class Recorder:
     Args:
         broker: URL with the database.
         workers: How many nodes there are.
-        labels: Host name to what a chart calls it; see `labels_of`.
+        labels: Host name to what a chart calls it, where that is something else.
 
     Raises:
         NoWorkerError: On entering: fewer workers confirmed in time; says which.

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
+
+# What is no link although it looks like one: an escaped character, and code in a line
+_PASSED_OVER = r"\\.|(?<!`)(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)"
+_IN_TEXT = r"\]\(\s*<?"
+_IN_DEFINITION = r"^[ >]*\[[^\]]+\]:\s*<?"
+
+
+class _AsWritten(MarkdownIt):
+    """The parser, which leaves a target alone: it would encode what is not ASCII."""
+
+    def normalizeLink(self, url: str) -> str:
+        return url
 
 
 def relink(markdown: str, change: Callable[[str], str]) -> str:
@@ -16,16 +28,19 @@ def relink(markdown: str, change: Callable[[str], str]) -> str:
     Change where the relative links and pictures of a text lead.
 
     Args:
-        markdown: The text; links in code blocks are not links.
+        markdown: The text; links in code are not links.
         change: Gets a link's target as it is written and returns the new one.
     """
-    for target in sorted(set(_targets(markdown)), key=len, reverse=True):
-        new = change(target)
-        if new != target:
-            begin = r"(?:\]\(|^ {0,3}\[[^\]]+\]:\s*)<?"  # `](target` or `[name]: target`
-            pattern = re.compile(rf"({begin}){re.escape(target)}(?=[\s>)]|$)", re.MULTILINE)
-            markdown = pattern.sub(partial(_replace, new), markdown)
-    return markdown
+    parser = _AsWritten("commonmark").enable("table")
+    environment: dict[str, Any] = {}
+    lines = markdown.split("\n")
+    for token in parser.parse(markdown, environment):
+        if token.map and token.children:
+            targets = (one.attrGet("href") or one.attrGet("src") for one in token.children)
+            _change(lines, token.map, _IN_TEXT, targets, change)
+    for definition in environment.get("references", {}).values():
+        _change(lines, definition["map"], _IN_DEFINITION, [definition["href"]], change)
+    return "\n".join(lines)
 
 
 def notebook_link(target: str) -> str:
@@ -36,15 +51,29 @@ def notebook_link(target: str) -> str:
     return target
 
 
-def _replace(target: str, found: re.Match[str]) -> str:
-    return found[1] + target
+def _change(
+    lines: list[str],
+    place: Sequence[int],
+    begin: str,
+    targets: Iterable[object],
+    change: Callable[[str], str],
+) -> None:
+    """Change the targets in the lines from `place[0]` up to `place[1]`, which all stay lines."""
+    new = {one: change(one) for one in targets if isinstance(one, str) and _is_relative(one)}
+    if not new:
+        return
+    either = "|".join(map(re.escape, sorted(new, key=len, reverse=True)))
+    pattern = re.compile(
+        rf"{_PASSED_OVER}|(?P<begin>{begin})(?P<target>{either})(?=[\s>)]|$)",
+        re.MULTILINE | re.DOTALL,
+    )
+
+    def replace(found: re.Match[str]) -> str:
+        return found["begin"] + new[found["target"]] if found["target"] else found[0]
+
+    text = pattern.sub(replace, "\n".join(lines[slice(*place)]))
+    lines[slice(*place)] = text.split("\n")
 
 
-def _targets(markdown: str) -> list[str]:
-    targets = []
-    for token in MarkdownIt("commonmark").enable("table").parse(markdown):
-        for child in token.children or ():
-            target = child.attrGet("href") or child.attrGet("src")
-            if isinstance(target, str) and not urlsplit(target).scheme and target[:1] not in "#/":
-                targets.append(target)
-    return targets
+def _is_relative(target: str) -> bool:
+    return not urlsplit(target).scheme and target[:1] not in ("", "#", "/")
