@@ -262,6 +262,16 @@ def test_stop_kills_a_process_that_does_not_leave(stack: Stack) -> None:
     assert (stopped.state, stopped.exit_code) == ("exited", 137)
 
 
+def test_a_replica_that_ended_badly_can_be_removed(stack: Stack) -> None:
+    """What is to go need not be well: a new one takes its place."""
+    stack.stop("stubborn")
+    assert [one.exit_code for one in replicas(stack, "stubborn")] == [137]
+    stack.scale("stubborn", 0)
+    assert replicas(stack, "stubborn") == []
+    stack.scale("stubborn", 1)
+    assert [one.state for one in replicas(stack, "stubborn")] == ["running"]
+
+
 def test_restart_keeps_the_volume(stack: Stack) -> None:
     """A Redis that appends its writes to a file has them after a restart."""
     redis.Redis.from_url(stack.url("redis")).set("kept", "yes")

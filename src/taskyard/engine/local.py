@@ -284,9 +284,10 @@ class LocalEngine:
 
     def scale(self, service: str, replicas: int, timeout_s: float = 60.0) -> None:
         definition = reports.known(self._run.project, service)
+        # First, as Compose does: one that ended badly fails no start once it is gone
+        self._remove([r for r in self._replicas(service) if r.index > replicas])
         self._up([definition], {service: replicas}, timeout_s)
         self._wanted[service] = replicas
-        self._remove([r for r in self._replicas(service) if r.index > replicas])
 
     def _remove(self, replicas: Sequence[Replica]) -> None:
         """Stop replicas of one service, all at once, and forget what was theirs alone."""
