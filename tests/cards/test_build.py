@@ -122,6 +122,109 @@ def test_only_images_go_into_a_package(file: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "queues.apkg").exists()
 
 
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
+    "0000000a49444154789c636000000002000148afa4710000000049454e44ae426082"
+)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "../elsewhere/p.png",
+        "%2e%2e/elsewhere/p.png",
+        "{elsewhere}/p.png",
+        "link.png",
+        "folder/p.png",
+    ],
+)
+def test_no_file_outside_the_folder_of_the_cards_goes_into_a_package(
+    tmp_path: Path, address: str
+) -> None:
+    """A deck is made to be given away: not even an image is taken from elsewhere."""
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "cards"
+    for one in (elsewhere, folder):
+        one.mkdir()
+    (elsewhere / "p.png").write_bytes(PNG)
+    (folder / "link.png").symlink_to(elsewhere / "p.png")
+    (folder / "folder").symlink_to(elsewhere)
+    address = address.format(elsewhere=elsewhere)
+    (folder / "queues.md").write_text(PLAIN.replace("list.svg", address))
+    done = CliRunner().invoke(
+        cards, ["build", str(folder / "queues.md"), "-o", str(tmp_path / "queues.apkg")]
+    )
+    assert "queues.md:9:" in str(done.exception)
+    assert "is outside the folder of the card file" in str(done.exception)
+    assert not (tmp_path / "queues.apkg").exists()
+    assert run("lint", folder / "queues.md").exit_code == 1
+
+
+def test_a_link_within_the_folder_of_the_cards_is_followed(file: Path, tmp_path: Path) -> None:
+    """It leads to what the folder holds anyway."""
+    (tmp_path / "same.svg").symlink_to("list.svg")
+    file.write_text(PLAIN.replace("list.svg", "same.svg"))
+    assert run("build", file, "-o", tmp_path / "queues.apkg").exit_code == 0
+    assert members(tmp_path / "queues.apkg")["0"].decode() == IMAGE
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("p.png", b"root:x:0:0", "`p.png` is no PNG"),
+        ("p.svg", b"root:x:0:0", "`p.svg` is no SVG"),
+        ("p.svg", f"<passwords>{IMAGE}</passwords>".encode(), "`p.svg` is no SVG"),
+        ("p.jpg", b"\xff\xd8\xff\xe0", "`p.jpg` is neither SVG nor PNG"),
+        ("p.svg", IMAGE.replace("<rect", "<script>0</script><rect").encode(), "holds a script"),
+        ("p.svg", IMAGE.replace("<rect", "<rect onclick='x()'").encode(), "holds a script"),
+        ("p.svg", IMAGE.replace("<rect", "<image href='a.png'/><rect").encode(), "from elsewhere"),
+    ],
+)
+def test_a_build_refuses_what_the_linter_calls_a_loss(
+    file: Path, tmp_path: Path, name: str, content: bytes, what: str
+) -> None:
+    """An image is one by its content, shows what is in it, and runs nothing."""
+    (tmp_path / name).write_bytes(content)
+    file.write_text(PLAIN.replace("list.svg", name))
+    for _ in range(2):  # and nothing that was kept hides it
+        done = CliRunner().invoke(cards, ["build", str(file), "-o", str(tmp_path / "x.apkg")])
+        assert what in str(done.exception)
+        assert not (tmp_path / "x.apkg").exists()
+
+
+def test_an_image_elsewhere_on_the_web_is_refused(file: Path, tmp_path: Path) -> None:
+    """A learner without a network would not see it."""
+    file.write_text(PLAIN.replace("list.svg", "https://example.com/list.svg"))
+    done = CliRunner().invoke(cards, ["build", str(file), "-o", str(tmp_path / "x.apkg")])
+    assert "so the deck lacks it" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [
+        ("list.svg/queues.apkg", "the deck cannot be written: "),
+        ("/proc/queues.apkg", "the deck cannot be written: "),
+        (f"{'a' * 300}.apkg", "what stands in the deck's place cannot be read: file name too long"),
+    ],
+    ids=["no folder", "a closed folder", "a long name"],
+)
+def test_a_deck_that_cannot_be_written_is_a_sentence(
+    file: Path, tmp_path: Path, place: str, what: str
+) -> None:
+    """In a folder that is none, in one that takes no file, under a name that none can have."""
+    done = subprocess.run(
+        [sys.executable, "-m", "taskyard", "cards", "build", file, "-o", place],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert f"error: {what}" in done.stderr
+    assert place in done.stderr
+    assert "hint: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_build_leaves_no_temporary_file(file: Path, tmp_path: Path, monkeypatch) -> None:
     """Neither where temporary files are, nor beside the package."""
     (tmp_path / "tmp").mkdir()

@@ -22,13 +22,11 @@ from taskyard.cards.finding import Finding
 from taskyard.cards.grammar import read
 from taskyard.cards.rules import examine
 from taskyard.cards.rules.likeness import LIKE_TENTHS, alike, bigrams
-from taskyard.cards.rules.rule import RULES
+from taskyard.cards.rules.rule import LOSSES, RULES
 from taskyard.cards.rules.text import Sheet, Text
 
 FAULTS = sorted((Path(__file__).parent / "faults").glob("*.md"))
 MARK = "▶"
-LOSSES = {"broken-image", "reference-in-image", "remote-image", "script-in-image"}
-"""Rules of faults that lose content, so that they are errors in any file."""
 IN_CODE = {"duplicate-id", "only-what-and-which", "unknown-pair"}
 """Rules whose test is a function below, not a file."""
 

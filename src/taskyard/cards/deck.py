@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from taskyard.cards import rules
 from taskyard.cards.finding import Finding
 from taskyard.cards.grammar import read
 from taskyard.cards.note import Kind, Label
@@ -42,7 +43,8 @@ class Deck:
     Attributes:
         intro: The deck's description, as HTML.
         media: Name in the package of each image, to its file.
-        findings: What the grammar said; with an error among them the deck is not complete.
+        findings: What the grammar said, and which rules found a loss; with an error among them
+            the deck is not complete.
     """
 
     path: Path
@@ -100,13 +102,14 @@ def _compiled(path: Path) -> Deck:
         for note in file.notes
     )
     intro = fields.field(file.intro)
-    return Deck(path, file.title, intro, notes, file.retired, fields.media, file.findings)
+    findings = (*file.findings, *rules.losses(file))
+    return Deck(path, file.title, intro, notes, file.retired, fields.media, findings)
 
 
 @cache
 def _code() -> bytes:
     """What decides how a text is compiled, besides the text."""
-    code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
     libraries = [version(name) for name in ("markdown-it-py", "mdit-py-plugins", "Pygments")]
     return hashlib.sha256(code + " ".join(libraries).encode()).digest()
 

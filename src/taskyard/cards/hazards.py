@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,6 +14,7 @@ from markdown_it.token import Token
 
 from taskyard.cards.comment import entries, is_comment
 from taskyard.cards.finding import Source, short
+from taskyard.cards.image import Image, is_outside, is_remote
 from taskyard.cards.labels import WRITTEN, labels_within
 
 _DEEPEST = 20
@@ -22,13 +22,10 @@ _DEEPEST = 20
 
 _HARMLESS = re.compile(r"<br\s*/?>|</?(?:kbd|sub|sup)>", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
-_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*:|//)", re.IGNORECASE)
 _NO_HEADING = re.compile(r"\s*#{2,6}(?=[^#\s]|[^\S \t])")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})\s*[^\s`~]")
 _ATTRIBUTE = re.compile(r"""\{[^}]*\}|[\w-]+=(?:"[^"]*"|'[^']*'|\S*)""")  # title="tasks.py" {1,3}
 _MARKDOWN = ("markdown", "md")
-# a package goes to others: no address in a text makes any other file of this machine a part of it
-_IMAGES = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")
 _FOOTNOTE = re.compile(r"\[\^[\w-]+\]")
 
 
@@ -155,7 +152,7 @@ def _in_text(inline: Token, source: Source) -> None:
                 _in_image(str(child.attrs.get("src", "")), line, source)
             case "link_open":
                 target = str(child.attrs.get("href", ""))
-                if not _ADDRESS.match(target):
+                if not is_remote(target):
                     what = f"the link `{short(target)}` leads nowhere in Anki"
                     cure = "write an address with `https://`, or no link"
                     source.warning("relative-link", what, line, cure, target)
@@ -202,20 +199,16 @@ def _in_comment(html: str, line: int, source: Source) -> None:
 
 def _in_image(address: str, line: int, source: Source) -> None:
     folder = source.path.parent
-    if _ADDRESS.match(address) or image_file(folder, address):
+    if is_remote(address):
         return  # the rules speak of an image that is somewhere else
-    target, beside = folder / unquote(address), list[str]()
-    with suppress(OSError, ValueError):
-        beside = [one.name for one in target.parent.iterdir()]
-    close = get_close_matches(target.name, beside, n=1)
-    cure = f"did you mean `{close[0]}`?" if close else "add the file, or remove the image"
-    source.error("missing-image", f"there is no image `{short(address)}`", line, cure, address)
-
-
-def image_file(folder: Path, address: str) -> Path | None:
-    """Return the file that an image of a card file shows; none for a file of another kind."""
-    path = folder / unquote(address)
-    try:
-        return path if path.suffix.lower() in _IMAGES and path.is_file() else None
-    except OSError:  # a name that no file can have
-        return None
+    if is_outside(folder, address):
+        what = f"the image `{short(address)}` is outside the folder of the card file"
+        cure = "copy it there: a deck takes no other file of your machine"
+        source.error("foreign-image", what, line, cure, address)
+    elif Image.find(folder, address) is None:
+        target, beside = folder / unquote(address), list[str]()
+        with suppress(OSError, ValueError):
+            beside = [one.name for one in target.parent.iterdir()]
+        close = get_close_matches(target.name, beside, n=1)
+        cure = f"did you mean `{close[0]}`?" if close else "add the file, or remove the image"
+        source.error("missing-image", f"there is no image `{short(address)}`", line, cure, address)

@@ -95,10 +95,8 @@ class Lock:
         Read back what a package of ours holds; an empty lock where there is no file.
 
         Raises:
-            TaskyardError: There is another file in that place.
+            TaskyardError: There is another file in that place, or one that cannot be read.
         """
-        if not path.exists():
-            return cls()
         types = {model.model_id: (kind, model) for kind, model in note_types().items()}
         notes = {}
         try:
@@ -107,7 +105,16 @@ class Lock:
                 own = [one["name"] for one in model.fields].index("Id")
                 content = digest(kind, tuple(note["fields"]), tuple(note["tags"]))
                 notes[note["fields"][own]] = Stamp(kind, content, note["mod"])
-        except (ValueError, KeyError, IndexError, OSError) as error:
+        except (FileNotFoundError, NotADirectoryError):
+            return cls()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise TaskyardError(
+                f"what stands in the deck's place cannot be read: {reason}",
+                path=path,
+                hint="choose another name for the deck: `-o another.apkg`",
+            ) from error
+        except (ValueError, KeyError, IndexError) as error:
             raise TaskyardError(
                 "this file is no deck of Taskyard, and would be overwritten",
                 path=path,

@@ -27,6 +27,7 @@ import genanki
 from taskyard.cards.entry import Entry
 from taskyard.cards.note import Kind
 from taskyard.cards.notetype import NoteType, note_types
+from taskyard.errors import TaskyardError
 
 _FIRST_MS = 1_700_000_000_000
 """The smallest number of a note or deck; it looks like a time, and must not lie ahead."""
@@ -68,6 +69,9 @@ def write(
         styles: The same of the note types.
         descriptions: HTML, by the name of the deck.
         media: Name in the package of each image, to its file.
+
+    Raises:
+        TaskyardError: There can be no file in that place.
     """
     types = note_types(styles)
     decks: dict[str, genanki.Deck] = {}
@@ -118,16 +122,24 @@ def _archive(database: bytes, media: Mapping[str, Path]) -> bytes:
 
 def _replace(out: Path, content: bytes) -> None:
     """Write a whole file or none."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draft = NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", delete=False)  # noqa: SIM115
     try:
-        with draft:
-            draft.write(content)
-        Path(draft.name).chmod(0o666 & ~_umask())
-        Path(draft.name).replace(out)
-    except BaseException:
-        Path(draft.name).unlink(missing_ok=True)
-        raise
+        out.parent.mkdir(parents=True, exist_ok=True)
+        draft = NamedTemporaryFile(dir=out.parent, prefix=".", delete=False)  # noqa: SIM115
+        try:
+            with draft:
+                draft.write(content)
+            Path(draft.name).chmod(0o666 & ~_umask())
+            Path(draft.name).replace(out)
+        except BaseException:
+            Path(draft.name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise TaskyardError(
+            f"the deck cannot be written: {reason}",
+            path=out,
+            hint="choose a folder that you may write to, with space left on its disk",
+        ) from error
 
 
 def _umask() -> int:

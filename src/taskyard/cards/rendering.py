@@ -29,7 +29,7 @@ from pygments.token import Whitespace
 from pygments.util import ClassNotFound
 
 from taskyard.cards.grammar import PARSER
-from taskyard.cards.hazards import image_file
+from taskyard.cards.image import Image
 from taskyard.cards.note import Side
 
 _MARK = re.compile(
@@ -88,10 +88,10 @@ class Fields(RendererHTML):
     def image(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         token = tokens[idx]
         source = str(token.attrs["src"])
-        path = image_file(self.folder, source)
-        if path:
-            source = image_name(path)
-            self.media[source] = path
+        image = Image.find(self.folder, source)
+        if image and image.is_sound:
+            source = image_name(image.path)
+            self.media[source] = image.path
         alt = self.renderInlineAsText(token.children or [], options, env)
         return f'<img src="{_attribute(source)}" alt="{_attribute(alt)}"{_title(token)}>'
 

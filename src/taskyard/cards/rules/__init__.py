@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pkgutil import iter_modules
 
 from taskyard.cards.finding import Finding
 from taskyard.cards.note import CardFile
 from taskyard.cards.rules.reading import Reading
-from taskyard.cards.rules.rule import RULES
+from taskyard.cards.rules.rule import LOSSES, RULES
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
@@ -22,11 +22,20 @@ def examine(files: Sequence[CardFile], is_course: bool) -> list[Finding]:
     Args:
         is_course: Whether they are the course's own; elsewhere style is no more than a warning.
     """
+    return _found(RULES, files, is_course)
+
+
+def losses(file: CardFile) -> list[Finding]:
+    """Return what the rules have against building a deck of a file."""
+    return _found(sorted(LOSSES), [file], False)
+
+
+def _found(names: Iterable[str], files: Sequence[CardFile], is_course: bool) -> list[Finding]:
     readings = [Reading(file, is_course) for file in files]
     found = []
-    for name, rule in RULES.items():
-        for said in rule(readings):
-            is_style = said.level == "error" and not said.is_loss and not is_course
+    for name in names:
+        for said in RULES[name](readings):
+            is_style = said.level == "error" and name not in LOSSES and not is_course
             level = "warning" if is_style else said.level
             at = said.place
             found.append(Finding(name, level, said.what, at.path, at.line, at.column, said.hint))

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from itertools import pairwise
 
 from taskyard.cards.rules.reading import Card, Reading
-from taskyard.cards.rules.rule import Said, of_all
+from taskyard.cards.rules.rule import Said, of_all, of_loss
 from taskyard.cards.rules.text import Text
 
 LIKE_TENTHS = 6
@@ -19,6 +19,7 @@ SAME_TENTHS = 8
 Bigrams = frozenset[tuple[str, ...]]
 
 
+@of_loss
 @of_all
 def duplicate_id(files: Sequence[Reading]) -> Iterator[Said]:
     """An id is in one file only: of two notes with one GUID, Anki keeps one."""
@@ -31,7 +32,7 @@ def duplicate_id(files: Sequence[Reading]) -> Iterator[Said]:
                 cure = "give this card another id, or move it back"
                 if card.note.is_derived:
                     cure = "give this card another title, or an id: `<!-- id: another-name -->`"
-                yield Said(what, card.place_of("id", card.note.id), cure, "error", is_loss=True)
+                yield Said(what, card.place_of("id", card.note.id), cure, "error")
 
 
 @of_all

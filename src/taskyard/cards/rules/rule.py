@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from typing import TypeVar
 
 from taskyard.cards.finding import Level
 from taskyard.cards.rules.reading import Card, Reading
@@ -23,15 +24,12 @@ class Said:
 
     Attributes:
         level: In the course's own cards.
-        is_loss: The deck would lose something: an error is one in any file. An error of another
-            kind is a matter of style, and a warning outside the course.
     """
 
     what: str
     place: Place
     hint: str
     level: Level = "warning"
-    is_loss: bool = False
 
 
 OfCard = Callable[[Card], Iterator[Said]]
@@ -41,10 +39,30 @@ OfAll = Callable[[Sequence[Reading]], Iterator[Said]]
 RULES: dict[str, OfAll] = {}
 """Every rule by its name, as in `yes-no-question`."""
 
+LOSSES: set[str] = set()
+"""The rules whose errors are errors in any file: no deck is built of what breaks one of them."""
+
+_Find = TypeVar("_Find", bound=Callable[..., Iterator[Said]])
+
+
+def of_loss(find: _Find) -> _Find:
+    """
+    Say of a rule that a deck would lose what it finds, or take along what it must not.
+
+    An error of any other rule is a matter of style, and a warning outside the course.
+    """
+    LOSSES.add(name_of(find))
+    return find
+
+
+def name_of(find: Callable[..., Iterator[Said]]) -> str:
+    """Return a rule's name."""
+    return find.__name__.replace("_", "-")
+
 
 def of_all(find: OfAll) -> OfAll:
     """Make a rule of a function that reads all files at once."""
-    RULES[find.__name__.replace("_", "-")] = find
+    RULES[name_of(find)] = find
     return find
 
 
