@@ -1,22 +1,36 @@
-"""What every test shares: who may need Docker, what stays together, and the closing count."""
+"""What every test shares: what needs Docker or a browser, what stays together, the count."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from taskyard.engine import docker_missing
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 MOST_WORKERS = 8
 """Each may have a stack of half a dozen containers up."""
 
+
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
 
 BUSY = pytest.StashKey[list["subprocess.Popen[bytes]"]]()
 SPIN = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
@@ -27,6 +41,23 @@ def missing_docker() -> str:
     """Say why there is no Docker to test with; nothing when there is."""
     missing = docker_missing()
     return f"no Docker: {missing}" if missing else ""
+
+
+@cache
+def chromium() -> str:
+    """Return where this machine has a browser to test with; nothing when it has none."""
+    return next(filter(None, map(shutil.which, BROWSERS)), "")
+
+
+def missing_browser() -> str:
+    """Say why there is no browser to test with; nothing when there is."""
+    if find_spec("playwright") is None:
+        return "no browser: there is no package `playwright`"
+    return "" if chromium() else "no browser: neither Chromium nor Chrome is on PATH"
+
+
+MISSING = {"docker": missing_docker, "browser": missing_browser}
+"""What a mark asks for, to the function that says why it is not there."""
 
 
 def required() -> list[str]:
@@ -66,12 +97,24 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test that needs Docker where there is none; fail it where Docker is required."""
-    if item.get_closest_marker("docker") is None or not missing_docker():
-        return
-    if "docker" in required():
-        pytest.fail(f"{missing_docker()}, and TASKYARD_REQUIRE asks for it", pytrace=False)
-    pytest.skip(missing_docker())
+    """Skip a test that needs what is not here; fail it where TASKYARD_REQUIRE asks for that."""
+    for mark, missing in MISSING.items():
+        if item.get_closest_marker(mark) is None or not missing():
+            continue
+        if mark in required():
+            pytest.fail(f"{missing()}, and TASKYARD_REQUIRE asks for it", pytrace=False)
+        pytest.skip(missing())
+
+
+@pytest.fixture(scope="module")  # no longer: its event loop is in the way of other modules' own
+def browser() -> Iterator[Browser]:
+    """Start the machine's own browser; a test that asks for it is marked `browser`."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield started
+        started.close()
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
@@ -83,11 +126,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def kind(report: pytest.TestReport | pytest.CollectReport) -> str:
-    """Name the kind of a test: the first word of its file, or its folder; and Docker, if marked."""
+    """Name the kind of a test: the first word of its file, or its folder; and what it is run in."""
     path = Path(report.nodeid.split("::")[0])
     within = path.parts[1:] if path.parts[0] == "tests" else path.parts
     name = within[0] if len(within) > 1 else path.stem.removeprefix("test_").split("_")[0]
-    return f"{name} on Docker" if "docker" in getattr(report, "keywords", {}) else name
+    marks = getattr(report, "keywords", {})
+    return name + " on Docker" * ("docker" in marks) + " in a browser" * ("browser" in marks)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,4 +1,4 @@
-"""What the root conftest.py does: the closing count, what needs Docker, what stays together."""
+"""What the root conftest.py does: the closing count, what needs what, what stays together."""
 
 from __future__ import annotations
 
@@ -19,12 +19,17 @@ def test_a():
 @pytest.mark.docker
 def test_b():
     pass
+
+@pytest.mark.browser
+def test_c(browser):
+    pass
 """
 
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent")
+    monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.delenv("TASKYARD_REQUIRE", raising=False)
     for name in ("conftest.py", "pyproject.toml"):
         (pytester.path / name).write_bytes((ROOT / name).read_bytes())
@@ -37,32 +42,45 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Py
 
 def test_kinds_are_counted_and_a_skipped_kind_has_its_reason(run: pytest.Pytester) -> None:
     result = run.runpytest_subprocess("-p", "no:cacheprovider")
-    result.assert_outcomes(passed=2, skipped=2)
+    result.assert_outcomes(passed=2, skipped=4)
     result.stdout.fnmatch_lines(
         [
             "*what ran*",
-            "engine            1 passed",
-            "engine on Docker  1 skipped",
-            "queue             1 passed",
-            "queue on Docker   1 skipped",
+            "engine               1 passed",
+            "engine in a browser  1 skipped",
+            "engine on Docker     1 skipped",
+            "queue                1 passed",
+            "queue in a browser   1 skipped",
+            "queue on Docker      1 skipped",
+            "skipped: 1 of engine in a browser, because: no browser: *",
             "skipped: 1 of engine on Docker, because: no Docker: *",
         ]
     )
 
 
-def test_a_required_engine_that_is_missing_fails(
-    run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("words", "failed", "said"),
+    [("docker", 2, ["Docker"]), ("browser", 2, ["browser"]), ("docker,browser", 4, ["*"])],
+)
+def test_what_is_required_and_missing_fails(
+    run: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    failed: int,
+    said: list[str],
 ) -> None:
-    monkeypatch.setenv("TASKYARD_REQUIRE", "docker")
+    monkeypatch.setenv("TASKYARD_REQUIRE", words)
     result = run.runpytest_subprocess("-p", "no:cacheprovider")
-    result.assert_outcomes(passed=2, errors=2)
-    result.stdout.fnmatch_lines(["*no Docker: *, and TASKYARD_REQUIRE asks for it*"])
+    result.assert_outcomes(passed=2, errors=failed, skipped=4 - failed)
+    result.stdout.fnmatch_lines(
+        [f"*no {one}: *, and TASKYARD_REQUIRE asks for it*" for one in said]
+    )
 
 
 def test_the_count_is_the_same_on_several_workers(run: pytest.Pytester) -> None:
     result = run.runpytest_subprocess("-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider")
-    result.assert_outcomes(passed=2, skipped=2)
-    result.stdout.fnmatch_lines(["engine on Docker  1 skipped", "queue             1 passed"])
+    result.assert_outcomes(passed=2, skipped=4)
+    result.stdout.fnmatch_lines(["engine on Docker     1 skipped", "queue                1 passed"])
 
 
 def test_a_group_stays_on_one_worker(run: pytest.Pytester) -> None:

@@ -1,4 +1,4 @@
-// Measures each card of a page: it runs in the page that holds them, inside of them no script may.
+// Measures each card of a page. It runs in the page that holds them: inside of them no script may.
 const luminance = colour => {
   const [r, g, b] = colour.map(part => part / 255)
     .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
@@ -31,8 +31,5 @@ const measured = frame => {
     faint,
   };
 };
-onload = () => {
-  const frames = [...document.querySelectorAll("iframe")];
-  document.body.dataset.measured = JSON.stringify(
-    Object.fromEntries(frames.map(frame => [frame.title, measured(frame)])));
-};
+const measureAll = () => Object.fromEntries(
+  [...document.querySelectorAll("iframe")].map(frame => [frame.title, measured(frame)]));

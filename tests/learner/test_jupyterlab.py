@@ -1,22 +1,14 @@
-"""
-A learner's JupyterLab in a real browser.
-
-Needs Chromium and the package `playwright`, which is in no set of requirements:
-`.venv/bin/pip install playwright`.
-"""
+"""A learner's JupyterLab in a real browser."""
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,12 +16,10 @@ from taskyard.course import Course
 from taskyard.learner.jupyter import lab_command, lab_environment, lay_out
 from taskyard.notebook.build import build
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Request
 
-pytestmark = [
-    pytest.mark.skipif(find_spec("playwright") is None, reason="there is no package playwright"),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on PATH"),
-]
+pytestmark = pytest.mark.browser
 
 CHAPTER = """\
 # First task
@@ -125,33 +115,30 @@ def address(course: Course, tmp_path: Path) -> Iterator[str]:
 
 
 def test_the_first_notebook_opens_runs_as_committed_and_no_request_leaves_the_machine(
-    address: str, tmp_path: Path
+    address: str, browser: Browser, tmp_path: Path
 ) -> None:
-    sync_api = importlib.import_module("playwright.sync_api")
     outside: list[str] = []
 
-    def note(request: Any) -> None:
+    def note(request: Request) -> None:
         if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", request.url):
             outside.append(request.url)
 
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 1400})
-        page.on("request", note)
-        page.goto(address)
-        page.wait_for_function(READY, timeout=60_000)
-        page.locator(".jp-RenderedMermaid img").wait_for()
-        dialogs = page.locator(".jp-Dialog, .Toastify__toast").count()
-        link = page.get_by_role("link", name="the lab").get_attribute("href")
-        committed = page.evaluate(CELLS)
-        page.screenshot(path=tmp_path / "opened.png")
-        # Cleared first: a count from the build would look like a cell that has run.
-        page.evaluate(COMMAND, "notebook:clear-all-cell-outputs")
-        page.evaluate(COMMAND, "notebook:run-all-cells")
-        page.wait_for_function(RAN, timeout=60_000)
-        ran = page.evaluate(CELLS)
-        page.screenshot(path=tmp_path / "ran.png")
-        browser.close()
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    page.on("request", note)
+    page.goto(address)
+    page.wait_for_function(READY, timeout=60_000)
+    page.locator(".jp-RenderedMermaid img").wait_for()
+    dialogs = page.locator(".jp-Dialog, .Toastify__toast").count()
+    link = page.get_by_role("link", name="the lab").get_attribute("href")
+    committed = page.evaluate(CELLS)
+    page.screenshot(path=tmp_path / "opened.png")
+    # Cleared first: a count from the build would look like a cell that has run.
+    page.evaluate(COMMAND, "notebook:clear-all-cell-outputs")
+    page.evaluate(COMMAND, "notebook:run-all-cells")
+    page.wait_for_function(RAN, timeout=60_000)
+    ran = page.evaluate(CELLS)
+    page.screenshot(path=tmp_path / "ran.png")
+    page.close()
     assert dialogs == 0
     assert link and link.partition("?")[0].endswith("README.md")
     assert [shown(cell) for cell in ran] == [shown(cell) for cell in committed]
