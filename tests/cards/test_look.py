@@ -18,6 +18,7 @@ from pygments.token import STANDARD_TYPES
 from taskyard.cards.note import Kind
 from taskyard.cards.notetype import STYLE, NoteType, note_types
 from taskyard.cards.rendering import highlight
+from taskyard.cards.rules.code import MAX_COLUMNS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -305,6 +306,34 @@ def test_wide_code_and_tables_scroll_in_their_own_box(phone: dict[str, Any]) -> 
     for mode in MODES:
         assert phone[f"2.1 question, {mode}"]["scrolls"] > 0
         assert 1 == phone[f"3.1 question, {mode}"]["scrolls"]
+
+
+PLACES = {
+    "a side": "{}",
+    "a hint": '<details open class="hint"><summary>Hint</summary>{}</details>',
+    "an extra": '<div class="extra">{}</div>',
+    "a list": "<ol><li>{}</li></ol>",
+    "a quotation": "<blockquote>{}</blockquote>",
+}
+HIDES = """html => {
+  document.body.innerHTML = html;
+  const box = document.querySelector(".code");
+  return box.scrollWidth > box.clientWidth;
+}"""
+
+
+@pytest.mark.browser
+def test_the_widest_code_that_the_linter_allows_is_seen_whole_on_a_phone(browser: Browser) -> None:
+    """Wherever a block stands, and in the narrowest of these places not one column more is."""
+    page = browser.new_page(viewport={"width": 360, "height": 640})
+    page.set_content(f"<style>{HOST}</style><style>{STYLE}</style><body class='card'>")
+
+    def hides(columns: int, place: str) -> bool:
+        code = f'<pre class="code"><code>{"x" * columns}</code></pre>'
+        return bool(page.evaluate(HIDES, f'<div class="note">{PLACES[place].format(code)}</div>'))
+
+    assert [] == [place for place in PLACES if hides(MAX_COLUMNS, place)]
+    assert [] != [place for place in PLACES if hides(MAX_COLUMNS + 1, place)]
 
 
 @pytest.mark.browser

@@ -159,7 +159,8 @@ GOOD = """# First task
 **Front:** What does Celery's `.delay()` give you here?
 
 ```python
-print(type(send_email.delay("a@example.com")).__name__)
+result = send_email.delay("a@b.c")
+print(type(result).__name__)
 ```
 
 **Back:** `AsyncResult`

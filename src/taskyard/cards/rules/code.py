@@ -19,7 +19,8 @@ from taskyard.files import ROOT
 from taskyard.pages.fence import trouble
 
 MAX_LINES = 12
-MAX_COLUMNS = 64
+MAX_COLUMNS = 36
+"""What a phone of 360 pixels shows without a scroll, in a list and a quotation too."""
 TAB_COLUMNS = 4
 
 _ALIASES = {
@@ -87,7 +88,7 @@ def long_code(card: Card) -> Iterator[Said]:
 
 @of_card
 def wide_code(card: Card) -> Iterator[Said]:
-    """A phone shows some sixty-four columns."""
+    """A phone hides what is wider, and that may be what the card asks about."""
     for block in card.blocks:
         for number, line in enumerate(block.text.split("\n"), 1):
             columns = len(line.expandtabs(TAB_COLUMNS))
