@@ -12,6 +12,7 @@ from real_anki import Profile, profile
 
 from taskyard.cards import notetype, release
 from taskyard.cards.commands import cards
+from taskyard.cards.entry import digest
 from taskyard.cards.lock import Lock
 from taskyard.course import Course
 from taskyard.errors import TaskyardError
@@ -30,6 +31,10 @@ DAY_S = 86_400
 def written(cards: dict[str, str], title: str = "Queues") -> str:
     notes = (f"## About {name}\n<!-- id: {name} -->\n{text}\n" for name, text in cards.items())
     return f"# {title}\n\n" + "\n".join(notes)
+
+
+def tagged(tags: str) -> str:
+    return written(CARDS).replace("<!-- id: broker -->", f"<!-- id: broker · tags: {tags} -->")
 
 
 class Files:
@@ -166,6 +171,41 @@ def test_what_the_learner_wrote_outlives_an_update(author, learner: Profile, bef
         assert "post office" in learner.notes["broker"]["Back"]
         assert "mine" in learner.notes["broker"].tags
     assert same(learner, before)
+
+
+def test_a_tag_of_the_course_stands_below_its_name(tmp_path: Path) -> None:
+    """A learner's other decks have tags such as `list` and `start` of their own."""
+    author = Chapters(tmp_path)
+    with profile(tmp_path / "profile") as learner:
+        learner.take(author.build(tagged("list start")))
+        assert learner.notes["broker"].tags == [
+            "taskyard",
+            "taskyard::list",
+            "taskyard::queues",
+            "taskyard::start",
+        ]
+
+
+def test_a_tag_of_any_other_file_stands_as_it_is_written(tmp_path: Path) -> None:
+    """Who writes it knows what else is in the collection."""
+    with profile(tmp_path / "profile") as learner:
+        learner.take(Files(tmp_path).build(tagged("list start")))
+        assert learner.notes["broker"].tags == ["list", "start"]
+
+
+def test_the_name_above_a_tag_touches_no_note_that_a_learner_has(tmp_path: Path) -> None:
+    """
+    It comes with a note's next change.
+
+    Anki takes over all of a note or nothing: an update for the sake of a tag would undo what the
+    learner wrote into each note, and take their own tags away.
+    """
+    author = Chapters(tmp_path)
+    author.build(tagged("list"))
+    (part,) = release.parts_of_course(Course.discover(author.root), author.lock)
+    entry = part.entries[0]
+    without_root = digest(entry.kind, entry.fields, ("taskyard", "taskyard::queues", "list"))
+    assert author.lock.notes["broker"].digest == without_root
 
 
 # What else happens to a deck in its life.

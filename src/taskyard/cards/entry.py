@@ -19,6 +19,8 @@ class Entry:
     Attributes:
         deck: The name of its deck, levels parted by `::`.
         fields: HTML, in the order of the note type.
+        tags: As they are written.
+        root: The tag that the others stand below in Anki; empty where they stand as written.
     """
 
     id: str
@@ -26,15 +28,29 @@ class Entry:
     deck: str
     fields: tuple[str, ...]
     tags: tuple[str, ...]
+    root: str = ""
 
     @property
     def guid(self) -> str:
         """Anki's identity of the note: neither wording nor place nor file matters to it."""
         return str(genanki.guid_for("taskyard", self.id))
 
+    @property
+    def tags_in_anki(self) -> list[str]:
+        """The tags with the root above them, sorted: another deck may have a tag `list` too."""
+        below = f"{self.root}::" if self.root else ""
+        return sorted(
+            {tag if tag == self.root or tag.startswith(below) else below + tag for tag in self.tags}
+        )
+
     @cached_property
     def digest(self) -> str:
-        """What the learner has of it; with another one the note has changed."""
+        """
+        What the learner has of it; with another one the note has changed.
+
+        The root is no part of it. Anki takes over all of a note or nothing, the learner's own tags
+        included, and nobody should lose those for a longer name of ours.
+        """
         return digest(self.kind, self.fields, self.tags)
 
 

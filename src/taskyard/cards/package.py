@@ -40,7 +40,7 @@ class _Note(genanki.Note):  # type: ignore[misc] # genanki has no types
     """A note that knows when it changed, and its number; its cards have those that follow."""
 
     def __init__(self, entry: Entry, model: NoteType, mod: int, number: int, due: int) -> None:
-        super().__init__(model, list(entry.fields), tags=sorted(entry.tags), guid=entry.guid)
+        super().__init__(model, list(entry.fields), tags=entry.tags_in_anki, guid=entry.guid)
         self.mod, self.number, self.due = mod, number, due
 
     def _check_invalid_html_tags_in_fields(self) -> None:

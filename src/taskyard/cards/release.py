@@ -19,6 +19,7 @@ from taskyard.course import Chapter, Course
 from taskyard.errors import Fault, TaskyardError
 
 NAME = "Taskyard"
+_ROOT = NAME.lower()
 _RETIRED = (
     "This card is retired: its deck no longer asks it. "
     "Search for <code>tag:retired</code> in Anki's browser and delete what you find."
@@ -63,8 +64,11 @@ def parts_of_course(course: Course, lock: Lock, cache: Path | None = None) -> li
     parts = []
     for chapter, deck in found:
         name = lock.decks.get(chapter.slug) or f"{NAME}::{chapter.number:02} {chapter.title}"
-        tags = (NAME.lower(), f"{NAME.lower()}::{chapter.slug}")
-        entries = tuple(_entry(note, name, _lesson(chapter, note), tags) for note in deck.notes)
+        tags = (_ROOT, f"{_ROOT}::{chapter.slug}")
+        entries = tuple(
+            replace(_entry(note, name, _lesson(chapter, note), tags), root=_ROOT)
+            for note in deck.notes
+        )
         parts.append(Part(deck, chapter.slug, name, entries, _tombstones(deck, name, lock)))
     return parts
 
