@@ -102,6 +102,12 @@ def test_the_rooms_are_few_and_stand_in_floors() -> None:
     assert len(found) <= MOST_ROOMS, sorted(found)
 
 
+def test_markdown_is_read_by_one_parser() -> None:
+    """What is a table or a header to one room is the same to all of them."""
+    makers = [dotted(path) for path in modules() if "import MarkdownIt" in path.read_text("utf-8")]
+    assert ["taskyard.pages.parser"] == makers
+
+
 @pytest.mark.parametrize("path", modules(), ids=dotted)
 def test_a_module_is_short(path: Path) -> None:
     """One noun a module: what needs more lines is two nouns."""

@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it.token import Token
 
-from taskyard.cards.grammar import PARSER, read
+from taskyard.cards.grammar import read
 from taskyard.cards.note import CardFile
 from taskyard.cards.rendering import Fields
 from taskyard.errors import TaskyardError
+from taskyard.pages.parser import PARSER
 
 FUZZ = settings(
     deadline=None,

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from taskyard import pages
 from taskyard.cards import rules
 from taskyard.cards.finding import Finding
 from taskyard.cards.grammar import read
@@ -109,7 +110,8 @@ def _compiled(path: Path) -> Deck:
 @cache
 def _code() -> bytes:
     """What decides how a text is compiled, besides the text."""
-    code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
+    rooms = (Path(__file__).parent, Path(pages.__file__).parent)
+    code = b"".join(path.read_bytes() for room in rooms for path in sorted(room.rglob("*.py")))
     libraries = [version(name) for name in ("markdown-it-py", "mdit-py-plugins", "Pygments")]
     return hashlib.sha256(code + " ".join(libraries).encode()).digest()
 

@@ -13,9 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from mdit_py_plugins.front_matter import front_matter_plugin
 
 from taskyard.cards import hazards, settings
 from taskyard.cards.card import Card, check_id, plain, without_rule
@@ -26,8 +24,7 @@ from taskyard.cards.note import CardFile, Note, Side
 from taskyard.cards.settings import Settings
 from taskyard.errors import TaskyardError
 from taskyard.pages.page import Page
-
-PARSER = MarkdownIt("commonmark").enable("table").use(front_matter_plugin)
+from taskyard.pages.parser import PARSER
 
 
 def read(path: Path) -> CardFile:

@@ -28,9 +28,9 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import Whitespace
 from pygments.util import ClassNotFound
 
-from taskyard.cards.grammar import PARSER
 from taskyard.cards.image import Image
 from taskyard.cards.note import Side
+from taskyard.pages.parser import PARSER
 
 _MARK = re.compile(
     r"\{(?=\{)|\}(?=\})|:(?=:)"  # {{c1:: and }}

@@ -9,11 +9,11 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from nbformat import NotebookNode
 
 from taskyard.errors import Fault
+from taskyard.pages.parser import PARSER
 
 IGNORE_OUTPUT = "nbval-ignore-output"
 TAGS = {IGNORE_OUTPUT, "raises-exception"}
@@ -35,7 +35,7 @@ def find_faults(chapter: Path, text: str, cells: list[Placed]) -> list[Fault]:
         text: What it holds.
         cells: jupytext's cells, each with the chapter's line of its first line of source.
     """
-    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    tokens = PARSER.parse(text)
     found = [
         *_in_text(text.splitlines(), tokens, cells),
         *(

@@ -8,19 +8,12 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from markdown_it import MarkdownIt
+from taskyard.pages.parser import AS_WRITTEN
 
 # What is no link although it looks like one: an escaped character, and code in a line
 _PASSED_OVER = r"\\.|(?<!`)(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)"
 _IN_TEXT = r"\]\(\s*<?"
 _IN_DEFINITION = r"^[ >]*\[[^\]]+\]:\s*<?"
-
-
-class _AsWritten(MarkdownIt):
-    """The parser, which leaves a target alone: it would encode what is not ASCII."""
-
-    def normalizeLink(self, url: str) -> str:
-        return url
 
 
 def relink(markdown: str, change: Callable[[str], str]) -> str:
@@ -31,10 +24,9 @@ def relink(markdown: str, change: Callable[[str], str]) -> str:
         markdown: The text; links in code are not links.
         change: Gets a link's target as it is written and returns the new one.
     """
-    parser = _AsWritten("commonmark").enable("table")
     environment: dict[str, Any] = {}
     lines = markdown.split("\n")
-    for token in parser.parse(markdown, environment):
+    for token in AS_WRITTEN.parse(markdown, environment):
         if token.map and token.children:
             targets = (one.attrGet("href") or one.attrGet("src") for one in token.children)
             _change(lines, token.map, _IN_TEXT, targets, change)

@@ -9,13 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from taskyard.errors import Fault, TaskyardError
 from taskyard.pages.html import Tags
-
-_PARSER = MarkdownIt("commonmark").enable("table")
+from taskyard.pages.parser import PARSER
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ class Page:
 
     @cached_property
     def tokens(self) -> Sequence[Token]:
-        return _PARSER.parse(self.text)
+        return PARSER.parse(self.text)
 
     @cached_property
     def headings(self) -> tuple[Heading, ...]:

@@ -1,0 +1,23 @@
+"""The one parser of Markdown: CommonMark, tables, and a header of YAML as a token of its own."""
+
+from __future__ import annotations
+
+from markdown_it import MarkdownIt
+from mdit_py_plugins.front_matter import front_matter_plugin
+
+
+class _Parser(MarkdownIt):
+    def __init__(self) -> None:
+        super().__init__("commonmark")
+        self.enable("table").use(front_matter_plugin)
+
+
+class _AsWritten(_Parser):
+    def normalizeLink(self, url: str) -> str:
+        return url
+
+
+PARSER = _Parser()
+
+AS_WRITTEN = _AsWritten()
+"""The same, but it leaves the target of a link alone; `PARSER` encodes what is not ASCII."""
