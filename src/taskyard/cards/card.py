@@ -1,4 +1,4 @@
-"""One card on its way from tokens to a note: what its comment orders, what its labels hold."""
+"""One card on its way from tokens to a note: what its comment sets, what its labels hold."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Card:
 
     @property
     def id(self) -> str:
-        """As it is written, or made of the title."""
+        """The id as it is written, or else made from the title."""
         return self._value("id") or slug(self.title)
 
     @property
     def id_place(self) -> tuple[int, int]:
-        """The line and column that the id is from."""
+        """The line and column where the id stands."""
         entry = self._said.get("id")
         return (entry.line, entry.value_at(self.source)) if entry else (self.line, 1)
 
@@ -80,7 +80,7 @@ class Card:
 
     def note(self, tags: tuple[str, ...]) -> Note | None:
         """
-        Return the card as a note, if it is complete.
+        Return the card as a note, or None if a part is missing.
 
         Args:
             tags: Of the whole file.
@@ -142,7 +142,7 @@ class Card:
         return usual
 
     def _is_complete(self, kind: Kind, sides: dict[Label, Side]) -> bool:
-        """Say what is missing; without a side that Anki needs there is no note."""
+        """Report what is missing; a card without a side that Anki needs is not a note."""
         before = len(self.source.findings)
         if not self.title:
             cure = "write one after the `##`"
@@ -189,7 +189,7 @@ class Card:
 
 
 def check_id(id: str, entry: Entry, source: Source) -> bool:
-    """Say whether an id is well made; note an error if not."""
+    """Say whether an id is well formed; report an error if it is not."""
     good = slug(id)
     if id != good:
         what = f"the id `{short(id)}` is not made of lower-case letters, digits and single hyphens"
@@ -217,7 +217,7 @@ def plain(inline: Token) -> str:
 
 
 def without_rule(tokens: list[Token]) -> list[Token]:
-    """Drop the rules that separate a card from the next."""
+    """Drop the horizontal rules that separate a card from the next one."""
     while tokens and tokens[-1].type == "hr":
         tokens = tokens[:-1]
     return tokens

@@ -15,11 +15,11 @@ OPENING = re.compile(r"\{\{c([0-9]{1,9})::")
 _ALMOST = re.compile(r"\{{1,2}\s*[cC](?:[\d,\s]*::|\d[\d,\s]*:)")
 _MARKS = re.compile(rf"(\{{\{{c[0-9]{{1,9}}::|{_ALMOST.pattern}|\}}\}}|::)")
 _MOST = 500
-"""As far as Anki's editor counts; with a number of 70,000 the whole import fails."""
+"""The highest number in Anki's editor; a number of 70,000 makes the whole import fail."""
 
 
 def mark(side: Side, source: Source) -> None:
-    """Put tokens `cloze_open`, `cloze_hint` and `cloze_close` in the place of the marks."""
+    """Put tokens `cloze_open`, `cloze_hint` and `cloze_close` in place of the marks."""
     for token in side.tokens:
         if token.type == "inline" and ("{" in token.content or "}" in token.content):
             token.children = list(_Marker(token, source).marked())
@@ -32,7 +32,7 @@ def numbers(side: Side) -> list[int]:
 
 @dataclass
 class _Deletion:
-    """One that is open: its mark and line, and how deep in emphasis and links it began."""
+    """A deletion that is still open: its mark, its line, and its depth in emphasis and links."""
 
     mark: str
     line: int
@@ -42,13 +42,13 @@ class _Deletion:
     has_hint: bool = False
 
     def take(self) -> None:
-        """Note that it holds something, before or behind the mark of its hint."""
+        """Record that it has content, before or after the mark of its hint."""
         self.has_answer |= not self.has_mark
         self.has_hint |= self.has_mark
 
 
 class _Marker:
-    """Goes through one paragraph; a deletion ends in the paragraph that it begins in."""
+    """Walks through one paragraph; a deletion must end in the paragraph where it begins."""
 
     def __init__(self, inline: Token, source: Source) -> None:
         self.written = inline.content
@@ -57,7 +57,7 @@ class _Marker:
         self.source = source
         self.depth = 0
         self.opened: _Deletion | None = None
-        self.ignored = 0  # marks that begin no deletion, so that what closes them ends none
+        self.ignored = 0  # marks that open no deletion, so that what closes them must not end one
 
     def marked(self) -> Iterator[Token]:
         """Yield the tokens of the paragraph with its marks as tokens of their own."""
@@ -79,7 +79,7 @@ class _Marker:
 
     def _piece(self, piece: str) -> Iterator[Token]:
         opening = OPENING.fullmatch(piece)
-        if opening and piece not in self.written:  # but with backslashes, or as an entity
+        if opening and piece not in self.written:  # written with backslashes, or as an entity
             self.ignored += 1
             yield _text(piece)
         elif opening and self.opened:

@@ -68,7 +68,7 @@ def lint(files: tuple[Path, ...], as_json: bool) -> None:
 
 @cards.command()
 def lock() -> None:
-    """Note in the lock what has changed, for the next release."""
+    """Record in the lock what has changed, for the next release."""
     course, old = Course.discover(), Lock.read(LOCK)
     parts = release.parts_of_course(course, old, CACHE)
     new = release.locked(parts, old, int(time.time()))
@@ -87,10 +87,10 @@ def watch(files: tuple[Path, ...], out: Path | None) -> None:
     from watchfiles import watch as changes
 
     def is_source(_change: object, path: str) -> bool:
-        return Path(path).suffix in (".md", ".svg", ".png")  # and never what is built
+        return Path(path).suffix in (".md", ".svg", ".png")  # and not a file that is built
 
     folders = {path.parent for path in files} or {ROOT / "cards"}
-    # the first round comes when the watch is set: a file saved meanwhile is seen
+    # the first round comes once the watch is set, so that no save falls between the two
     rounds = changes(*folders, watch_filter=is_source, rust_timeout=300, yield_on_timeout=True)
     for number, changed in enumerate(rounds):
         if number and not changed:
@@ -105,12 +105,12 @@ def watch(files: tuple[Path, ...], out: Path | None) -> None:
 
 
 def _findings(files: Sequence[Path]) -> list[Finding]:
-    """Return all there is to say about files, those of the course held to its own rules."""
+    """Return all findings for some files; the course's own files are held to its own rules."""
     course = Course.discover()
     chapters = {chapter.cards: chapter for chapter in course.chapters if chapter.cards}
     _exist(files)
     wanted = {path.resolve() for path in files} or set(chapters)
-    inside = {path: read(path) for path in chapters}  # all: a card may be like one in another file
+    inside = {path: read(path) for path in chapters}  # all: cards are compared
     outside = {path: read(path) for path in sorted(wanted - set(chapters))}
     findings = rules.examine([*inside.values()], True) + rules.examine([*outside.values()], False)
     proofs = Proofs(course)
@@ -138,7 +138,7 @@ def _build(files: Sequence[Path], out: Path | None) -> None:
         raise TaskyardError.of(faults)
     new = old
     for part in parts:
-        # the file's own time, and not the clock's: the same file makes the same package any day
+        # the file's time rather than the clock's: the same file makes the same package on any day
         new = new.renewed(part.all, min(int(part.deck.path.stat().st_mtime), int(time.time())))
     release.build(parts, out, new)
     _notices(parts)

@@ -25,7 +25,7 @@ class Entry:
     One `key: value`.
 
     Attributes:
-        said: All of it as it is written.
+        said: The whole entry as it is written.
         line: Counted from 1.
     """
 
@@ -46,11 +46,11 @@ def is_comment(token: Token) -> bool:
 
 def entries(html: str, line: int, source: Source) -> list[Entry]:
     """
-    Return what the comments of a piece of HTML order; those that only remark order nothing.
+    Return the entries in the comments of a piece of HTML; a remark to authors has none.
 
     Args:
         line: Of the first line of the HTML.
-        source: Takes note of what stands beside the comments, and of an order without sense.
+        source: Collects an error for text beside the comments, and for a wrong entry.
     """
     found: list[Entry] = []
     at = 0
@@ -81,7 +81,7 @@ def entries(html: str, line: int, source: Source) -> list[Entry]:
 def _entries(text: str, line: int) -> list[Entry]:
     rows = enumerate(text.split("\n"), line)
     parts = [(part.strip(" ·•\t"), at) for at, row in rows for part in _BETWEEN.split(row)]
-    # `<!-- see: the manual -->` is a remark; one key of ours, or nearly ours, makes it an order
+    # `<!-- see: the manual -->` is a remark; a single known key, or one close to it, makes entries
     return list(_read(parts)) if any(_is_meant(said) for said, _ in parts) else []
 
 

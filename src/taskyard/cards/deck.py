@@ -82,7 +82,7 @@ def compile_file(path: Path, cache_folder: Path | None = None) -> Deck:
             return deck
     deck = _compiled(path)
     if kept and not any(finding.level == "error" for finding in deck.findings):
-        with suppress(OSError):  # a folder that is closed to writing costs time and nothing else
+        with suppress(OSError):  # a cache that cannot be written costs time and nothing else
             _keep(kept, key, deck)
     return deck
 
@@ -109,7 +109,7 @@ def _compiled(path: Path) -> Deck:
 
 @cache
 def _code() -> bytes:
-    """What decides how a text is compiled, besides the text."""
+    """Return a digest of everything besides the text that decides how it is compiled."""
     rooms = (Path(__file__).parent, Path(pages.__file__).parent)
     code = b"".join(path.read_bytes() for room in rooms for path in sorted(room.rglob("*.py")))
     libraries = [version(name) for name in ("markdown-it-py", "mdit-py-plugins", "Pygments")]
@@ -127,7 +127,7 @@ def _keep(kept: Path, key: str, deck: Deck) -> None:
 
 
 def _kept(kept: Path, key: str, path: Path) -> Deck | None:
-    """Return the deck as it was kept, unless its file, its images or this code changed."""
+    """Return the deck from the cache, or None if its file, its images or this code changed."""
     try:
         content: dict[str, Any] = json.loads(kept.read_bytes())
         media = {name: Path(file) for name, file in content["media"].items()}

@@ -32,7 +32,7 @@ class Entry:
 
     @property
     def guid(self) -> str:
-        """Anki's identity of the note: neither wording nor place nor file matters to it."""
+        """What Anki knows the note by; its wording, its place and its file do not matter."""
         return str(genanki.guid_for("taskyard", self.id))
 
     @property
@@ -46,7 +46,7 @@ class Entry:
     @cached_property
     def digest(self) -> str:
         """
-        What the learner has of it; with another one the note has changed.
+        A digest of what the learner has; a note has changed when its digest has.
 
         The root is no part of it. Anki takes over all of a note or nothing, the learner's own tags
         included, and nobody should lose those for a longer name of ours.
@@ -56,5 +56,5 @@ class Entry:
 
 def digest(kind: Kind, fields: tuple[str, ...], tags: tuple[str, ...]) -> str:
     """Return 20 hexadecimal digits that stand for the content of a note."""
-    content = "\x1f".join((kind, *fields, *sorted(tags)))  # as Anki parts its fields
+    content = "\x1f".join((kind, *fields, *sorted(tags)))  # Anki's own separator of fields
     return hashlib.sha256(content.encode()).hexdigest()[:20]

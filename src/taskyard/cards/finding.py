@@ -1,4 +1,4 @@
-"""What is wrong in a card file: where to the column, how bad, and what to do about it."""
+"""What is wrong in a card file: the line and column, how bad it is, and what to do about it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Source:
-    """A file's path and lines, and the findings so far: each is noted as it is made."""
+    """A file's path and lines, and the findings so far: each finding is added as it is made."""
 
     path: Path
     lines: Sequence[str]
@@ -52,37 +52,37 @@ class Source:
 
     def error(self, rule: str, what: str, line: int, hint: str, at: str | int = "") -> Finding:
         """
-        Note and return an error.
+        Add an error to the findings and return it.
 
         Args:
-            at: The column, or a text whose first place in the line is; without one, the finding
-                is at the line's first character.
+            at: The column, or a text to look for in the line; without either, the finding points at
+                the first character of the line that is not a space.
         """
         return self._note(rule, "error", what, line, hint, at)
 
     def warning(self, rule: str, what: str, line: int, hint: str, at: str | int = "") -> Finding:
-        """Note and return a warning, in the column as of an error."""
+        """Add a warning to the findings and return it; `at` is as for an error."""
         return self._note(rule, "warning", what, line, hint, at)
 
     def notice(self, rule: str, what: str, line: int, hint: str, at: str | int = "") -> Finding:
-        """Note and return a notice, in the column as of an error."""
+        """Add a notice to the findings and return it; `at` is as for an error."""
         return self._note(rule, "notice", what, line, hint, at)
 
     def line_with(self, text: str, start: int) -> int:
-        """Return the first line from `start` on that holds a text, or `start`."""
+        """Return the first line from `start` on that contains a text; `start` if none does."""
         for line in range(start, len(self.lines) + 1):
             if text in self.lines[line - 1]:
                 return line
         return start
 
     def column(self, line: int, text: str) -> int:
-        """Return where a text begins in a line; the line's first character where it does not."""
+        """Return the column where a text begins; if absent, that of the line's first character."""
         said = self.lines[line - 1]
         place = said.find(text) if text else -1
         return (place if place >= 0 else len(said) - len(said.lstrip())) + 1
 
     def _line_of(self, text: str, start: int) -> int:
-        """Look on to the end of the paragraph: Markdown does not count each line within one."""
+        """Search to the end of the paragraph: the parser does not give the lines within one."""
         for line in range(start, len(self.lines) + 1):
             if text in self.lines[line - 1]:
                 return line
@@ -101,7 +101,7 @@ class Source:
 
 
 class FindingsError(TaskyardError):
-    """Card files that cannot be built; says every error, a line each."""
+    """The card files cannot be built; the message has one line for each error."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
@@ -112,6 +112,6 @@ class FindingsError(TaskyardError):
 
 
 def short(text: str) -> str:
-    """Return a text as one line of at most 40 characters."""
+    """Shorten a text to one line of at most 40 characters."""
     line = " ".join(text.split())
     return line if len(line) <= 40 else f"{line[:39]}…"

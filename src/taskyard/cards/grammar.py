@@ -1,8 +1,8 @@
 """
 A card file, read from markdown-it's tokens: what looks like a heading inside code stays code.
 
-Every fault of the file is found at once. What the grammar calls an error would be lost or changed
-on its way to Anki; how a card is worded is the business of `rules`.
+All faults of the file are found in one pass. The grammar reports an error where something would be
+lost or changed on its way to Anki; how a card is worded is up to `rules`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from taskyard.pages.parser import PARSER
 
 def read(path: Path) -> CardFile:
     """
-    Read a card file; what is wrong with it is in its findings.
+    Read a card file; its findings say what is wrong with it.
 
     Raises:
         TaskyardError: The file cannot be read, or is not UTF-8 text.
@@ -45,7 +45,7 @@ def read(path: Path) -> CardFile:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Do without the garbage collector: no token is garbage, and it would look at each again."""
+    """Pause the garbage collector: it would look at every token again, and none is garbage."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -113,7 +113,7 @@ class _Reader:
             self.source.error("front-matter", what, 1, "close it with `---`, or remove this line")
 
     def _unlined(self, block: Sequence[Token]) -> None:
-        """Take a text with a line of dashes right below for a text: Markdown makes it a heading."""
+        """Keep text with a line of dashes below it as text: Markdown would make it a heading."""
         heading = block[0]
         is_title = heading.tag == "h1" and not self.title and not self.cards
         if heading.type == "heading_open" and heading.markup in ("-", "=") and not is_title:
@@ -160,7 +160,7 @@ class _Reader:
                 self.retired.setdefault(id, entry.line)
 
     def _ids(self) -> None:
-        """Find ids that are taken, also by a card that is no note for some other reason."""
+        """Find duplicate ids, also those of cards that are not notes because of another error."""
         first: dict[str, int] = {}
         for card in self.cards:
             line, column = card.id_place

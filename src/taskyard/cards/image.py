@@ -1,8 +1,8 @@
 """
-An image of a card: a file in the folder of its card file, and an image by its content.
+An image on a card: a file in the card file's own folder whose content is an image.
 
-A package is made to be given away. So no address in a text, and no link of the file system, may
-make another file of this machine a part of it.
+A package is made to be given away, so neither an address in the text nor a symbolic link may pull
+any other file of this machine into it.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def is_outside(folder: Path, address: str) -> bool:
 
 @dataclass(frozen=True)
 class Image:
-    """One file that a card shows, or would show if it were an image."""
+    """A file that a card refers to as an image."""
 
     path: Path
 
     @classmethod
     def find(cls, folder: Path, address: str) -> Image | None:
-        """Return what a card file in a folder shows; None for a file of another kind or place."""
+        """Return the image at an address; None if it is missing, elsewhere, or of another kind."""
         try:
             path = _resolved(folder, address)
             is_here = path.is_file() and path.is_relative_to(folder.resolve())
@@ -58,12 +58,12 @@ class Image:
 
     @property
     def kind(self) -> str:
-        """What the name says that it is, such as `PNG`."""
+        """The format that the name claims, such as `PNG`."""
         return self.path.suffix[1:].upper()
 
     @cached_property
     def content(self) -> bytes:
-        """What the file holds."""
+        """The bytes of the file."""
         return self.path.read_bytes()
 
     @property
@@ -73,7 +73,7 @@ class Image:
 
     @cached_property
     def svg(self) -> ET.Element | None:
-        """The root of an SVG; None where it is none, or declares entities of its own."""
+        """The root of an SVG; None if the file is not one, or declares entities."""
         if self.kind != "SVG" or b"<!ENTITY" in self.content.replace(b"\0", b""):  # also in UTF-16
             return None
         try:
@@ -84,12 +84,12 @@ class Image:
 
     @property
     def elements(self) -> Iterator[ET.Element]:
-        """Every element of an SVG."""
+        """The elements of an SVG; none for any other file."""
         return iter(()) if self.svg is None else self.svg.iter()
 
     @property
     def width(self) -> float | None:
-        """Its width in pixels, where it says one."""
+        """The width in pixels, if the file gives one."""
         return self._png_width if self.svg is None else _svg_width(self.svg)
 
     @property

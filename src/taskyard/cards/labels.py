@@ -1,4 +1,4 @@
-"""The labels of a card, such as `**Front:**`: found where a line begins, and nowhere else."""
+"""The labels of a card, such as `**Front:**`, which count only at the start of a line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from taskyard.cards.note import Label
 
 LABELS: tuple[Label, ...] = get_args(Label)
 WRITTEN = re.compile(rf"(?:\*\*|__)\s*({'|'.join(LABELS)})\s*:?\s*(?:\*\*|__)", re.IGNORECASE)
-"""A label in the source, to look for where Markdown sees none."""
+"""Matches a label in the source, to find those that Markdown does not see."""
 
 _STRONG = ["strong_open", "text", "strong_close"]
 _BREAKS = ("softbreak", "hardbreak")
@@ -28,7 +28,7 @@ _MEANT: dict[str, Label] = {
 
 
 def blocks(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
-    """Yield the top-level blocks: a paragraph, a list, a fence with all of its tokens."""
+    """Yield the tokens of each top-level block: a paragraph, a list, a fence."""
     start, depth = 0, 0
     for place, token in enumerate(tokens):
         depth += token.nesting
@@ -57,7 +57,7 @@ def parts(block: Sequence[Token]) -> Iterator[tuple[Label | None, int, Sequence[
             has_colon = found[place + 1].content.rstrip().endswith(":")
             place += 3
             after = found[place] if place < len(found) else None
-            if after and after.type == "text":  # the colon may stand behind the stars
+            if after and after.type == "text":  # the colon may follow the asterisks
                 rest = after.content if has_colon else after.content.removeprefix(":")
                 children.append(Token("text", "", 0, content=rest.lstrip()))
                 place += 1
@@ -108,7 +108,7 @@ def _label(children: Sequence[Token], place: int) -> Label | None:
 
 
 def _bold(children: Sequence[Token], place: int) -> str:
-    """Return the bold text that begins here, with the colon behind it; or nothing."""
+    """Return the bold text that begins here, with its colon; empty if there is none."""
     is_strong = [child.type for child in children[place : place + 3]] == _STRONG
     said = children[place + 1].content.strip() if is_strong else ""
     if said and not said.endswith(":") and place + 3 < len(children):
@@ -117,7 +117,7 @@ def _bold(children: Sequence[Token], place: int) -> str:
 
 
 def labels_within(block: Sequence[Token]) -> Iterator[tuple[int, Label]]:
-    """Yield labels that stand where they label nothing: in a list, or in the middle of a line."""
+    """Yield labels that have no effect: in a list, or in the middle of a line."""
     for place, children, at, line, is_start in _strong(block):
         name = _label(children, at)
         if name and not (is_start and place == 1 and block[0].type == "paragraph_open"):
@@ -125,7 +125,7 @@ def labels_within(block: Sequence[Token]) -> Iterator[tuple[int, Label]]:
 
 
 def near_labels(tokens: Sequence[Token]) -> Iterator[tuple[int, str, Label, bool]]:
-    """Yield what stands bold at the start of a line: its line, the label meant, is it a slip."""
+    """Yield bold text that starts a line: the line, the label meant, and whether it is a typo."""
     for _, children, at, line, is_start in _strong(tokens):
         said = _bold(children, at) if is_start else ""
         word, colon, _ = said.partition(":")
@@ -138,7 +138,13 @@ def near_labels(tokens: Sequence[Token]) -> Iterator[tuple[int, str, Label, bool
 
 
 def _strong(block: Sequence[Token]) -> Iterator[tuple[int, Sequence[Token], int, int, bool]]:
-    """Yield each bold text: its paragraph's place, the tokens there, its place, line, is first."""
+    """
+    Yield each bold text.
+
+    Yields:
+        The index of its paragraph in the block, the paragraph's tokens, the index of the bold text
+        among these, its line, and whether it starts the line.
+    """
     for place, token in enumerate(block):
         if token.type != "inline" or not _may_label(token):
             continue

@@ -1,9 +1,9 @@
 """
-What learners have: when each note last changed, so that an update changes those notes alone.
+When each note last changed, so that an update touches only the notes that did.
 
-Anki takes over a note where its `mod` is larger than at the last import, and overwrites what the
-learner wrote in it. So a note's `mod` is the time of its own last change. For the course it stands
-in a file that is committed; for other decks the last package that was built remembers it.
+Anki updates a note if its `mod` is newer than the learner's, and overwrites what the learner wrote
+in it. So a note's `mod` is the time of its own last change. For the course it is recorded in a
+committed file; for any other deck, in the last package that was built.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Change:
-    """How notes differ from the lock; each holds their ids."""
+    """How notes differ from the lock: the ids of each group."""
 
     new: tuple[str, ...]
     changed: tuple[str, ...]
@@ -58,8 +58,8 @@ class Lock:
     The notes, note types and decks of a release.
 
     Attributes:
-        decks: The name of each chapter's deck, by its slug: Anki knows a deck by its name, so it
-            keeps the first that it had.
+        decks: The name of each chapter's deck, by its slug: Anki knows a deck by its name, so a
+            deck keeps its first name.
     """
 
     notes: Mapping[str, Stamp] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class Lock:
     @classmethod
     def of_package(cls, path: Path) -> Lock:
         """
-        Read back what a package of ours holds; an empty lock where there is no file.
+        Read back the notes of a package that we built; an empty lock if there is no file.
 
         Raises:
             TaskyardError: There is another file in that place, or one that cannot be read.
@@ -123,11 +123,11 @@ class Lock:
         return cls(notes)
 
     def with_notes_of(self, other: Lock) -> Lock:
-        """Return this lock's note types with another's notes."""
+        """Return a lock with this one's note types and the other's notes."""
         return Lock(other.notes, self.styles)
 
     def write(self, path: Path) -> None:
-        """Write the lock file, sorted, so that a difference is small to read."""
+        """Write the lock file, sorted to keep its diffs small."""
         content = {
             "decks": dict(sorted(self.decks.items())),
             "notes": {name: asdict(stamp) for name, stamp in sorted(self.notes.items())},
@@ -136,12 +136,12 @@ class Lock:
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def renewed(self, entries: Iterable[Entry], now: int) -> Lock:
-        """Return the lock with new times for what has changed since; what is gone stays."""
+        """Return the lock with new times for notes that changed; notes that are gone stay in it."""
         notes = dict(self.notes)
         for entry in entries:
             old = notes.get(entry.id)
             if not self._has(entry):
-                # later than what the learner has, even where a clock was wrong
+                # later than what learners have, even if some clock was wrong
                 mod = max(now, old.mod + 1) if old else now
                 notes[entry.id] = Stamp(entry.kind, entry.digest, mod)
         styles = dict(self.styles)
@@ -154,7 +154,7 @@ class Lock:
         return Lock(notes, styles, self.decks)
 
     def change(self, entries: Sequence[Entry], retired: Iterable[str]) -> Change:
-        """Return which notes an import of these would add and change."""
+        """Say which notes an import of these entries would add, change, leave and retire."""
         found = {entry.id: self.notes.get(entry.id) for entry in entries}
         same = {entry.id for entry in entries if self._has(entry)}
         return Change(

@@ -65,10 +65,10 @@ class Note:
     Attributes:
         id: Unique in the course, written once; the GUID comes from it alone.
         title: The heading without `Card 1:`.
-        sides: By label: Front and Back, or Cloze; Hint and Extra where they are there.
+        sides: By label: Front and Back, or Cloze; Hint and Extra if there are any.
         proof: What shows that the note is true, as written after `proof:`; or empty.
-        source: Where it is from, as written after `source:`; or empty.
-        pair: The id of a note that this one may be alike; or empty.
+        source: What it is taken from, as written after `source:`; or empty.
+        pair: The id of a note that this one may resemble; or empty.
         line: Of the heading.
         is_derived: The id was taken from the title, because none is written.
     """
@@ -98,7 +98,7 @@ class Note:
 @dataclass(frozen=True)
 class CardFile:
     """
-    One file, read; with a finding of level `error` it is not complete.
+    One card file; if a finding is an error, parts of the file are missing here.
 
     Attributes:
         title: The first heading, or the file's name.

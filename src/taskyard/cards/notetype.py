@@ -18,8 +18,8 @@ _NAMES: Mapping[Kind, tuple[int, str]] = {
     "cloze": (1_795_391_103, "Taskyard Cloze"),
 }
 
-# Frozen, like the names of the templates: with another list of fields an import updates no note.
-# Anki knows a field by its id, and so a spare one can be given a name later.
+# Frozen, like the names of the templates: if the list of fields changes, imports update no note.
+# Anki knows a field by its id, so that a spare one can be renamed later.
 _BELOW = {"Hint": 3, "Extra": 4, "Footer": 5, "Id": 6, "Spare1": 7, "Spare2": 8, "Spare3": 9}
 _FIELDS: Mapping[Kind, Mapping[str, int]] = {
     "basic": {"Front": 1, "Back": 2, **_BELOW},
@@ -49,7 +49,7 @@ def _template(number: int, name: str, asked: list[str], told: list[str]) -> dict
 _QUESTION = _template(
     1, "Question", [_FRONT, _HINT], [_FRONT, _LINE, '<div class="answer">{{Back}}</div>']
 )
-# Without the hint: that is for who was shown the front, and would tell too much here.
+# Without the hint: it was written for the front, and would tell too much here.
 _REVERSE = _template(2, "Reverse", [_BACK], [_BACK, _LINE, '<div class="answer">{{Front}}</div>'])
 _TEMPLATES: Mapping[Kind, list[dict[str, Any]]] = {
     "basic": [_QUESTION],
@@ -60,13 +60,13 @@ _TEMPLATES: Mapping[Kind, list[dict[str, Any]]] = {
 
 class NoteType(genanki.Model):  # type: ignore[misc] # genanki has no types
     """
-    A note type that says itself when it was last changed.
+    A note type with the time of its own last change.
 
-    An import takes over a style or a template only where `mod` is larger than at the last one.
-    genanki writes the time of the build, and each release would undo what a learner changed there.
+    An import updates a style or a template only if `mod` is newer than at the last import. genanki
+    would write the time of the build, so that each release undid what a learner changed there.
 
     Attributes:
-        mod: Seconds since 1970; a package cannot be written without.
+        mod: Seconds since 1970; needed to write a package.
     """
 
     def __init__(self, kind: Kind, mod: int | None = None) -> None:
@@ -75,7 +75,7 @@ class NoteType(genanki.Model):  # type: ignore[misc] # genanki has no types
             model_id=number,
             name=name,
             fields=[{"name": field, "id": own} for field, own in _FIELDS[kind].items()],
-            templates=[dict(template) for template in _TEMPLATES[kind]],  # genanki writes in them
+            templates=[dict(template) for template in _TEMPLATES[kind]],  # genanki modifies them
             css=STYLE,
             model_type=genanki.Model.CLOZE if kind == "cloze" else genanki.Model.FRONT_BACK,
         )
@@ -83,7 +83,7 @@ class NoteType(genanki.Model):  # type: ignore[misc] # genanki has no types
 
     @property
     def schema(self) -> dict[str, Any]:
-        """What never changes: with another, Anki keeps the note type apart and updates no note."""
+        """What never changes: otherwise Anki makes a second note type of it and updates no note."""
         return {
             "id": self.model_id,
             "name": self.name,
@@ -99,7 +99,7 @@ class NoteType(genanki.Model):  # type: ignore[misc] # genanki has no types
         return {"css": self.css, "templates": sides}
 
     def to_json(self, timestamp: float, deck_id: int) -> dict[str, Any]:
-        """Return what stands in the package, the same in whichever deck the notes are."""
+        """Return the JSON for the package; it does not depend on the deck."""
         if self.mod is None:
             raise ValueError(f"`{self.name}` has no time of its last change; give it `mod`")
         return {**super().to_json(self.mod, deck_id), "did": None}

@@ -1,9 +1,9 @@
 """
-Anki's file: genanki writes the notes, and the file is the same for the same notes.
+Anki's package: genanki writes the notes, and the same notes always make the same file.
 
 genanki's own `write_to_file` leaves its database behind, stores it uncompressed, stamps every note
-with the time of the build, and dates the members of the archive. So it writes into a database in
-memory here, and the archive is made around that.
+with the time of the build, and dates the members of the archive. Here it writes into a database in
+memory instead, and the archive is made from that.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from taskyard.cards.notetype import NoteType, note_types
 from taskyard.errors import TaskyardError
 
 _FIRST_MS = 1_700_000_000_000
-"""The smallest number of a note or deck; it looks like a time, and must not lie ahead."""
+"""The smallest id of a note or deck; Anki reads it as a time, which must not be in the future."""
 
 _SQLITE_VERSION = 3_040_000
 """Stands in the header of the database; nobody reads it, and it differs between Pythons."""
 
 
 class _Note(genanki.Note):  # type: ignore[misc] # genanki has no types
-    """A note that knows when it changed, and its number; its cards have those that follow."""
+    """A note with the time of its last change and a fixed id; its cards get the ids that follow."""
 
     def __init__(self, entry: Entry, model: NoteType, mod: int, number: int, due: int) -> None:
         super().__init__(model, list(entry.fields), tags=entry.tags_in_anki, guid=entry.guid)
         self.mod, self.number, self.due = mod, number, due
 
     def _check_invalid_html_tags_in_fields(self) -> None:
-        """Look for none: genanki's search is for text that nobody escaped, and takes a while."""
+        """Skip genanki's search for unescaped text: ours is escaped, and the search is slow."""
 
     def write_to_db(
         self, cursor: sqlite3.Cursor, timestamp: float, deck_id: int, id_gen: Iterator[int]
@@ -66,12 +66,12 @@ def write(
     Args:
         entries: In the order in which a learner meets them.
         mods: When each note last changed, by its id, in seconds since 1970.
-        styles: The same of the note types.
+        styles: The same for the note types.
         descriptions: HTML, by the name of the deck.
         media: Name in the package of each image, to its file.
 
     Raises:
-        TaskyardError: There can be no file in that place.
+        TaskyardError: The file cannot be written.
     """
     types = note_types(styles)
     decks: dict[str, genanki.Deck] = {}
@@ -86,7 +86,7 @@ def write(
 
 @cache
 def _deck_id(name: str) -> int:
-    """Return a number for a deck; Anki itself knows decks by their names."""
+    """Return an id for a deck; Anki itself matches decks by name."""
     return _FIRST_MS + int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
 
 
@@ -121,7 +121,7 @@ def _archive(database: bytes, media: Mapping[str, Path]) -> bytes:
 
 
 def _replace(out: Path, content: bytes) -> None:
-    """Write a whole file or none."""
+    """Write the file completely or not at all."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         draft = NamedTemporaryFile(dir=out.parent, prefix=".", delete=False)  # noqa: SIM115
@@ -153,7 +153,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     Yield the notes of a package: `model`, `mod`, `tags`, `fields`.
 
     Raises:
-        ValueError: The file is no package in the form that `write` gives it.
+        ValueError: The file is not a package as `write` makes it.
     """
     try:
         with zipfile.ZipFile(path) as archive:

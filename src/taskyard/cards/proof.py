@@ -1,4 +1,4 @@
-"""What shows that a card of the course is true: a cell, a requirement, a claim, or a source."""
+"""What proves a card of the course: a notebook cell, a requirement, a claim test, or a source."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _FORMS = 'write `cell "a line of its code"`, `lab "a requirement"` or `claim tes
 
 
 class Proofs:
-    """Follows the proofs of the course's cards to what they name."""
+    """Resolves the proofs of the course's cards."""
 
     def __init__(self, course: Course) -> None:
         self.course = course
 
     def examine(self, chapter: Chapter, file: CardFile) -> Iterator[Finding]:
-        """Find notes without a proof, proofs that lead nowhere, and too many mere definitions."""
+        """Find notes without a proof, proofs that do not resolve, and too many mere definitions."""
         source = Source(file.path, Page.read(file.path).text.split("\n"))
         for note in file.notes:
             if note.is_derived:
@@ -57,7 +57,7 @@ class Proofs:
             yield source.error("definitions", what, defined[0].line, cure)
 
     def unused_claims(self, files: Sequence[CardFile]) -> list[str]:
-        """Return the claim tests that no card names."""
+        """Return the claim tests that no card uses."""
         named = {note.proof.removeprefix("claim ") for file in files for note in file.notes}
         return sorted(self._claims.keys() - named)
 
@@ -112,13 +112,13 @@ class Proofs:
 
 
 def kind_of(proof: str) -> str:
-    """Say in two words what a proof is."""
+    """Name the kind of a proof."""
     words = {"cell": "notebook cell", "lab": "lab requirement", "claim": "claim test"}
     return words.get(proof.partition(" ")[0], "source")
 
 
 def _cells(notebook: Path) -> Counter[str]:
-    """Count in how many cells each line of code stands, of those whose output is compared."""
+    """Count, for each line of code, the cells that contain it and whose output is compared."""
     if not notebook.is_file():
         return Counter()
     lines: Counter[str] = Counter()

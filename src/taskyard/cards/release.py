@@ -1,4 +1,4 @@
-"""From card files to packages: the course's own, and those of any other files."""
+"""From card files to packages, for the course and for any other files."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Part:
     The notes of one card file.
 
     Attributes:
-        slug: Of the chapter; empty outside the course.
-        tombstones: What takes the place of notes that were removed.
+        slug: The chapter's; empty outside the course.
+        tombstones: What replaces notes that were removed.
     """
 
     deck: Deck
@@ -99,7 +99,7 @@ def build(parts: Sequence[Part], out: Path, lock: Lock) -> None:
     Write one package of some parts.
 
     Args:
-        lock: Knows when each of their notes and each note type last changed.
+        lock: Says when each note and each note type last changed.
     """
     package.write(
         out,
@@ -112,7 +112,7 @@ def build(parts: Sequence[Part], out: Path, lock: Lock) -> None:
 
 
 def change(parts: Sequence[Part], lock: Lock) -> Change:
-    """Say what an import would do to who has what the lock describes."""
+    """Say what an import would change for a learner who has what the lock describes."""
     entries = [one for part in parts for one in part.entries]
     return lock.change(entries, [one.id for one in _buried(parts)])
 
@@ -142,7 +142,7 @@ def locked(parts: Sequence[Part], lock: Lock, now: int) -> Lock:
 
 
 def gone(parts: Sequence[Part], lock: Lock) -> Iterator[Fault]:
-    """Yield a fault for each note of the lock that is in no file: Anki would keep it for ever."""
+    """Yield a fault for each note in the lock that no file has: Anki would keep it for ever."""
     here = {one.id for part in parts for one in part.all}
     for name in lock.notes:
         if name not in here:
@@ -152,7 +152,7 @@ def gone(parts: Sequence[Part], lock: Lock) -> Iterator[Fault]:
 
 
 def incompatible(parts: Sequence[Part], lock: Lock) -> Iterator[Fault]:
-    """Yield a fault for each note that has become one of another note type."""
+    """Yield a fault for each note whose note type has changed."""
     for part in parts:
         lines = {note.id: note.line for note in part.deck.notes}
         for entry in part.entries:
@@ -164,7 +164,7 @@ def incompatible(parts: Sequence[Part], lock: Lock) -> Iterator[Fault]:
 
 
 def _refuse(decks: Iterable[Deck]) -> None:
-    """Stop at errors, and at an id that two files have."""
+    """Raise if there are errors, or if two files share an id."""
     errors: list[Finding] = []
     first: dict[str, tuple[Path, int]] = {}
     for deck in decks:
@@ -197,7 +197,7 @@ def _fields(kind: Kind, sides: Mapping[Label, str], footer: str, own: str) -> tu
 
 
 def _lesson(chapter: Chapter, note: Rendered) -> str:
-    """Say where the card comes from: its chapter, the command to see it happen, what proves it."""
+    """Return the footer: the chapter, the command to see it happen, and what proves the card."""
     said = [f"{chapter.number:02} · {escape(chapter.title, quote=False)}"]
     if chapter.lab:
         said.append(f"<code>make lab-{chapter.number}</code>")
@@ -217,15 +217,15 @@ def _source(source: str) -> str:
 
 def _tombstones(deck: Deck, name: str, lock: Lock) -> tuple[Entry, ...]:
     """
-    Return what is left of retired notes.
+    Return what replaces retired notes.
 
-    Who has the card finds it changed in its deck; for who is new they lie in a deck of their own.
+    A learner who has the card sees it change in its deck; new learners get it in a separate deck.
     """
     found = []
     for own in deck.retired:
         stamp = lock.notes.get(own)
         if stamp is None:
-            continue  # nobody ever had it
+            continue  # it was never released
         sides: dict[Label, str] = {"Front": "(retired)", "Back": _RETIRED}
         if stamp.kind == "cloze":
             sides = {"Cloze": f"{{{{c1::(retired)}}}} {_RETIRED}"}

@@ -1,10 +1,10 @@
 """
-A side as the HTML of a field: what Anki shows is what the file says.
+Render a side as the HTML of a field, so that Anki shows what the file says.
 
-Anki, its editor and MathJax look for marks of their own in a field, in code as well. An empty
-comment between the characters of such a mark takes its meaning and leaves the text; MathJax reads
-on across a comment, but not across a tag. And Anki stores text in Unicode's form NFC, so what has
-another one goes as numbers.
+Anki, its editor and MathJax look for their own marks in a field, even in code. An empty comment
+between the characters of such a mark disables it and leaves the text as it is; MathJax reads on
+across a comment, but not across a tag. Anki also normalises text to Unicode's NFC, so any text in
+another form is written as character references.
 Source: Anki's manual, "Cloze deletion"; MathJax 3, `HTMLDomStrings`; measured with Anki 26.9.
 """
 
@@ -39,7 +39,7 @@ _MARK = re.compile(
 )
 _NOTHING = "<!-- -->"
 _FORMATTER = HtmlFormatter(nowrap=True)
-_FORMATTER.span_element_openers[Whitespace] = ""  # no style colours a space
+_FORMATTER.span_element_openers[Whitespace] = ""  # a space needs no colour
 
 
 class Fields(RendererHTML):
@@ -110,19 +110,19 @@ class Fields(RendererHTML):
 
 
 def image_name(path: Path) -> str:
-    """Return what an image is called in a package: its content decides."""
+    """Return the name of an image in a package, which depends on its content alone."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:20]
-    suffix = re.sub(r"[^.a-z0-9]", "", path.suffix.lower())  # Anki drops some signs from names
+    suffix = re.sub(r"[^.a-z0-9]", "", path.suffix.lower())  # Anki allows few characters
     return f"taskyard-{digest}{suffix}"
 
 
 def unmarked(html: str) -> str:
-    """Part the characters of what Anki would take for a mark of its own."""
+    """Break up whatever Anki would take for a mark of its own."""
     return _MARK.sub(_parted, html)
 
 
 def highlight(language: str, code: str) -> str:
-    """Return code as HTML with Pygments' short classes; plain where the language has no lexer."""
+    """Return code as HTML with Pygments' short classes; plain if the language has no lexer."""
     lexer = _lexer(language)
     if lexer is not None and code.strip():
         pieces = list(lexer.get_tokens(code))

@@ -20,8 +20,8 @@ class Settings:
     What is set.
 
     Attributes:
-        deck: The name of the deck; empty where the title of the file is.
-        tags: Of every note.
+        deck: The name of the deck; if empty, the title of the file is.
+        tags: Given to every note.
     """
 
     deck: str = ""
@@ -31,13 +31,13 @@ class Settings:
 def read(yaml_text: str, source: Source) -> Settings:
     """Read the front matter; it begins in the second line of the file."""
     try:
-        # as text throughout: `deck: 1.10` names a deck `1.10`
+        # everything as text: `deck: 1.10` names a deck `1.10`
         settings = yaml.load(yaml_text, yaml.BaseLoader)
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
         what = f"the front matter is not YAML: {problem}"
-        before = yaml_text[: mark.index] if mark else ""  # YAML counts lines in its own way
+        before = yaml_text[: mark.index] if mark else ""  # YAML counts lines differently
         column = len(before) - before.rfind("\n")
         line = before.count("\n") + 2
         source.error("front-matter", what, line, "correct it, or remove it", column)
@@ -78,12 +78,12 @@ def _settings(settings: dict[object, object], source: Source) -> Settings:
 
 
 def split(text: str) -> list[str]:
-    """Return the words of a text, parted by spaces and commas."""
+    """Split a text at spaces and commas."""
     return [word for word in re.split(r"[\s,]+", text) if word]
 
 
 def tags(words: Sequence[object], line: int, source: Source) -> tuple[str, ...]:
-    """Return words as tags; one that is none is an error."""
+    """Return words as tags; a word that cannot be a tag is an error."""
     found = []
     for word in words:
         text = word.removeprefix("#") if isinstance(word, str) else ""

@@ -1,4 +1,4 @@
-"""Build the notebook that is committed: executed, and the same bytes each time."""
+"""Build the notebook that is committed: executed, and the same bytes every time."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def is_current(chapter: Path, notebook: Path) -> bool:
 
 def normalise(notebook: NotebookNode, old: NotebookNode | None) -> None:
     """
-    Take out of an executed notebook what differs from run to run, in place.
+    Remove from an executed notebook, in place, what differs from run to run.
 
     Args:
         notebook: Executed.
@@ -90,7 +90,7 @@ def normalise(notebook: NotebookNode, old: NotebookNode | None) -> None:
         for output in cell.outputs:
             if "execution_count" in output:
                 output.execution_count = number
-            if output.output_type == "error":  # frames hold paths of this machine
+            if output.output_type == "error":  # frames contain paths of this machine
                 output.traceback = [f"{output.ename}: {output.evalue}"]
     nbformat.validate(notebook)
 

@@ -27,7 +27,7 @@ METADATA = {
     },
 }
 
-# How jupytext notes blank lines, for the way back that nobody goes.
+# jupytext records blank lines here, to convert a notebook back; we never do.
 JUPYTEXT_KEYS = ("lines_to_next_cell", "lines_to_end_of_cell_marker")
 
 
@@ -37,7 +37,7 @@ class Conversion:
     A chapter's notebook, and where each cell comes from.
 
     Attributes:
-        lines: Per cell, the chapter's line of the cell's first line of source, counted from 1.
+        lines: For each cell, the line of the chapter where its source begins, counted from 1.
     """
 
     notebook: NotebookNode
@@ -49,7 +49,7 @@ def convert(chapter: Path) -> NotebookNode:
     Convert a chapter to a notebook without outputs; the same text gives the same notebook.
 
     Raises:
-        TaskyardError: The chapter holds what would not work in a notebook; has all faults.
+        TaskyardError: Something in the chapter would not work in a notebook; lists all faults.
     """
     return read_chapter(chapter).notebook
 
@@ -80,7 +80,7 @@ def read_chapter(chapter: Path) -> Conversion:
 
 
 def notebook_metadata() -> NotebookNode:
-    """Return what every notebook of the course says about itself."""
+    """Return the metadata that every notebook of the course has."""
     metadata: NotebookNode = from_dict(METADATA)  # type: ignore[no-untyped-call]
     return metadata
 
@@ -89,9 +89,9 @@ def _join(
     cells: list[NotebookNode], lines: list[int], text: list[str]
 ) -> tuple[list[NotebookNode], tuple[int, ...]]:
     """
-    Join Markdown cells that follow each other.
+    Join consecutive Markdown cells.
 
-    jupytext begins a new one at two blank lines, also inside of `~~~` and `<details>`.
+    jupytext begins a new cell at two blank lines, even inside `~~~` and `<details>`.
     """
     joined: list[tuple[NotebookNode, int]] = []
     for cell, line in zip(cells, lines, strict=True):
@@ -105,13 +105,13 @@ def _join(
 
 
 def _lines(cells: list[NotebookNode], text: list[str]) -> list[int]:
-    """Find each cell in the text: jupytext takes the lines over as they are, in their order."""
+    """Find each cell in the text: jupytext keeps the lines as they are, in their order."""
     found, start = [], 0
     for cell in cells:
         source = cell.source.splitlines()
         is_code = cell.cell_type == "code"
         if is_code and source and source[0].startswith("%%") and source[0] not in text[start:]:
-            source = source[1:]  # jupytext's own: a ```bash fence becomes a %%bash cell
+            source = source[1:]  # jupytext turns a ```bash fence into a %%bash cell
         while text[start : start + len(source)] != source or (
             is_code and not text[start - 1].startswith("```")
         ):

@@ -18,7 +18,7 @@ FIGURES: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
 }
 
-# Without this, the picture's bytes name the version of matplotlib.
+# Otherwise the picture contains the version of matplotlib.
 SAVED: dict[str, Any] = {"bbox_inches": "tight", "metadata": {"Software": None}}
 
 
@@ -31,9 +31,9 @@ def set_up_display(folder: Path) -> None:
     shell: Any = get_ipython()
     if shell is None:
         return
-    # On a new machine it says on stderr, now and then, that it builds its cache.
+    # On a new machine, it sometimes says on stderr that it is building its cache.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    # Read when matplotlib is first imported, which a chapter without pictures never pays for.
+    # Read when matplotlib is first imported, so that a chapter without pictures need not import it.
     shell.config.InlineBackend.rc = FIGURES
     shell.config.InlineBackend.print_figure_kwargs = SAVED
     if "matplotlib_inline" in sys.modules:
@@ -64,7 +64,7 @@ def _own_frames(traceback: TracebackType | None, folder: Path) -> TracebackType 
         return None
     rest = _own_frames(traceback.tb_next, folder)
     file = Path(traceback.tb_frame.f_code.co_filename)
-    # ipykernel compiles a cell under a path whose folder names the process.
+    # ipykernel compiles a cell under a path that contains the process id.
     if file.is_relative_to(folder) or file.parent.name.startswith("ipykernel_"):
         return TracebackType(rest, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)
     return rest

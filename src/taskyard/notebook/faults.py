@@ -1,4 +1,4 @@
-"""What a chapter must not hold: each is a mistake that nobody would see in the notebook."""
+"""What must not be in a chapter: mistakes that nobody would notice in the notebook."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Placed = tuple[NotebookNode, int]
 
 def find_faults(chapter: Path, text: str, cells: list[Placed]) -> list[Fault]:
     """
-    Collect what a chapter's notebook could not show or repeat, in the order of its lines.
+    Collect what a chapter's notebook could not show or reproduce, in the order of the lines.
 
     Args:
-        chapter: The file, for the faults.
-        text: What it holds.
-        cells: jupytext's cells, each with the chapter's line of its first line of source.
+        chapter: The path of the chapter, for the faults.
+        text: The chapter's text.
+        cells: jupytext's cells, each with the line of the chapter where its source begins.
     """
     tokens = PARSER.parse(text)
     found = [
@@ -85,7 +85,7 @@ def _in_text(
 
 
 def _details(lines: list[str], tokens: list[Token]) -> list[int]:
-    """How many `<details>` are open at the beginning of each line; the last entry is the end."""
+    """Return how many `<details>` are open before each line, and after the last one."""
     change = [0] * (len(lines) + 1)
     for token in tokens:
         if token.type == "html_block" and token.map:
@@ -171,7 +171,7 @@ def _ends_with_semicolon(source: str) -> bool:
 
 
 def _unstable(node: ast.AST) -> tuple[str, str] | None:
-    """Say what is wrong with a piece of Python and what to do, or None."""
+    """Return what is wrong with a piece of Python and what to do about it, or None."""
     name = (
         node.id
         if isinstance(node, ast.Name)

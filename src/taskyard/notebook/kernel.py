@@ -1,4 +1,4 @@
-"""Run a notebook's cells in a kernel of their own, and leave nothing of it."""
+"""Run a notebook's cells in a kernel of their own, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ SET = {
     "COLUMNS": "100",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
-# PYTHONHASHSEED must stay unset: an output that depends on the order of a set has to turn red
-# here and not on a learner's machine. ipykernel looks at PYTEST_CURRENT_TEST.
+# PYTHONHASHSEED must stay unset: an output that depends on the order of a set must fail here and
+# not on a learner's machine. ipykernel looks at PYTEST_CURRENT_TEST.
 UNSET = (
     "CLICOLOR_FORCE",
     "FORCE_COLOR",
@@ -63,7 +63,7 @@ def execute(notebook: NotebookNode, folder: Path, timeout_s: float = 120.0) -> N
     Run all cells of a notebook, in place.
 
     Args:
-        notebook: Gets the outputs, also of the cells before one that fails.
+        notebook: Receives the outputs, including those of the cells before one that fails.
         folder: The kernel's working directory.
         timeout_s: Deadline of each cell.
 
@@ -86,9 +86,9 @@ def execute(notebook: NotebookNode, folder: Path, timeout_s: float = 120.0) -> N
     with _guarded() as guard:
         client.guard = guard
         kernel = client.create_kernel_manager()
-        kernel.transport_encryption = "auto"  # or ipykernel 7.4 warns on stderr
+        kernel.transport_encryption = "auto"  # otherwise ipykernel 7.4 warns on stderr
         kernel.kernel_spec_manager.kernel_dirs = []  # this interpreter, not the user's `python3`
-        kernel.transport = "ipc"  # TCP ports are picked, let go and bound later: others get them
+        kernel.transport = "ipc"  # a TCP port may be lost between being picked and being bound
         kernel.connection_file = str(guard.folder / "kernel.json")
         own = {
             "IPYTHONDIR": str(guard.folder / "ipython"),  # not the user's profile
@@ -108,7 +108,7 @@ def execute(notebook: NotebookNode, folder: Path, timeout_s: float = 120.0) -> N
 
 @dataclass(frozen=True)
 class _Guard:
-    """A process that removes the folder, and ends the kernels, when this one is no more."""
+    """Start a process that removes the folder and ends the kernels once this process is gone."""
 
     folder: Path
     pipe: IO[str]
@@ -126,7 +126,7 @@ def _guarded() -> Iterator[_Guard]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for the builder
+        start_new_session=True,  # Ctrl-C is meant for the builder
     ) as process:
         assert process.stdin and process.stdout
         guard = _Guard(Path(process.stdout.readline().strip()), process.stdin)
@@ -136,7 +136,7 @@ def _guarded() -> Iterator[_Guard]:
 
 class _Client(NotebookClient):
     """
-    Names its kernel to the guard as soon as it is started; a kernel leads its own group.
+    Tells the guard about its kernel as soon as that starts; a kernel leads its own process group.
 
     Attributes:
         index: Of the cell that runs, from 0.

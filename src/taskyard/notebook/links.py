@@ -1,4 +1,4 @@
-"""Links in Markdown: parsed as tokens, changed in place."""
+"""Change links in Markdown: they are found as tokens, and replaced in the text."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _IN_DEFINITION = r"^[ >]*\[[^\]]+\]:\s*<?"
 
 def relink(markdown: str, change: Callable[[str], str]) -> str:
     """
-    Change where the relative links and pictures of a text lead.
+    Change the targets of the relative links and pictures in a text.
 
     Args:
         markdown: The text; links in code are not links.
-        change: Gets a link's target as it is written and returns the new one.
+        change: Takes a link's target as it is written and returns the new one.
     """
     environment: dict[str, Any] = {}
     lines = markdown.split("\n")
@@ -36,7 +36,7 @@ def relink(markdown: str, change: Callable[[str], str]) -> str:
 
 
 def notebook_link(target: str) -> str:
-    """Lead from a chapter to another chapter's notebook, not to its Markdown."""
+    """Point a link from one chapter to another at that chapter's notebook, not at its Markdown."""
     path = urlsplit(target).path
     if "/" not in path and PurePosixPath(path).suffix == ".md":
         return target.replace(path, f"{path.removesuffix('.md')}.ipynb", 1)

@@ -6,8 +6,8 @@ What a chapter's first cell opens: a lab's files to work on, and its stack.
     bench = open_lab("first-task")
     bench.up()
 
-Everything is on a temporary copy: a chapter never touches the learner's desk. The copy and the
-processes go with the kernel, also when it is killed.
+Everything happens in a temporary copy: a chapter never touches the learner's desk. The copy and the
+processes go when the kernel does, even if it is killed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Bench:
 
     Attributes:
         folder: Where the copy is.
-        stack: Not up yet. `up()` starts it; it has all that a chapter does with it.
+        stack: Not up yet; `up()` starts it. It has all the methods that a chapter needs.
     """
 
     def __init__(self, lab: Lab, variant: str, folder: Path) -> None:
@@ -55,7 +55,7 @@ class Bench:
 
     def connect(self) -> None:
         """
-        Set the variables of the Compose file that hold a Redis URL, for this process.
+        Set, in this process, the variables of the Compose file that contain a Redis URL.
 
         Inside the stack a URL names the service; out here it names the address that stands for it.
         """
@@ -94,7 +94,7 @@ class Files:
         self.folder = folder
         name = project_prefix(lab.slug) + secrets.token_hex(3)
         run = Run(read(folder / COMPOSE_FILE), name, temporary_folder() / name, remove=[folder])
-        self._holder = Holder(run, "local")  # it starts nothing, and removes the copy
+        self._holder = Holder(run, "local")  # it starts nothing, and only removes the copy
         self._name = f"files of lab {lab.slug}, {variant}"
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ def open_lab(lab: str | int, variant: str = "solution", course: Course | None = 
     """
     Copy a lab's files to a temporary folder that this process can import from.
 
-    Opening a lab closes the one opened before, so that a first cell can run twice.
+    Opening a lab closes the one that was open, so that a first cell can run twice.
 
     Args:
         lab: Slug or number.
@@ -167,7 +167,7 @@ def _open_copy(
         copy(folder)
         bench = opened(lab, name, folder)
     except BaseException:
-        shutil.rmtree(folder)  # nothing watches over it yet
+        shutil.rmtree(folder)  # no guard knows of it yet
         raise
     _open = bench
     set_up_display(folder)

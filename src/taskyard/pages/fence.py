@@ -22,7 +22,7 @@ from taskyard.errors import Fault, TaskyardError
 from taskyard.pages.page import Fence, Page
 
 Trouble = Iterator[tuple[int, int, str]]
-"""What is wrong in a block: line and column in the block, from 1, and the sentence."""
+"""A fault in a block: its line and column in the block, counted from 1, and the sentence."""
 
 _INSTRUCTIONS = """
 ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL
@@ -45,13 +45,13 @@ _TIMEOUT_S = 60.0
 
 
 def how(fence: Fence) -> str:
-    """Say what `check` does with a block, in two or three words."""
+    """Describe what `check` does with a block, in two or three words."""
     return _CHECKS[fence.language][0] if fence.language in _CHECKS else "unknown"
 
 
 def check(fence: Fence, page: Path, root: Path | None) -> list[Fault]:
     """
-    Check one block as its language asks.
+    Check one block in the way that its language calls for.
 
     Args:
         page: The file that it stands in, for the messages.
@@ -71,7 +71,7 @@ def check(fence: Fence, page: Path, root: Path | None) -> list[Fault]:
 
 def trouble(language: str, text: str, root: Path | None = None) -> Trouble:
     """
-    Yield what is wrong in a text of one of the languages that `check` knows.
+    Yield the faults of a text in one of the languages that `check` knows.
 
     Args:
         root: The repository whose make targets and commands it may use. Without one the text is
@@ -79,12 +79,12 @@ def trouble(language: str, text: str, root: Path | None = None) -> Trouble:
     """
     try:
         yield from _CHECKS[language][1](text, root)
-    except (ValueError, RecursionError, MemoryError) as error:  # what a parser lets through
+    except (ValueError, RecursionError, MemoryError) as error:  # what the parser accepts anyway
         yield 1, 1, f"this cannot be read: {str(error) or 'it is nested too deeply'}"
 
 
 def _python(text: str, _root: Path | None) -> Trouble:
-    # A cell may begin with a magic of the course; top-level await is what a cell may do as well.
+    # A cell may begin with a magic of the course, and may use top-level await.
     code = re.sub(r"\A%%\w[^\n]*", "", text)
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -106,7 +106,11 @@ def _yaml(text: str, root: Path | None) -> Trouble:
         line = text.count("\n", 0, error.position) + 1
         yield line, 1, f"this is not YAML: {error.reason}"
         return
-    except (AttributeError, LookupError, TypeError) as error:  # PyYAML's, of `!!timestamp x`
+    except (
+        AttributeError,
+        LookupError,
+        TypeError,
+    ) as error:  # PyYAML, for `!!timestamp x`
         yield 1, 1, f"this is not YAML: {error}"
         return
     if root and any(isinstance(one, dict) and "services" in one for one in documents):
@@ -127,7 +131,7 @@ def _compose(text: str) -> Trouble:
 
 
 def _dockerfile(text: str, _root: Path | None) -> Trouble:
-    ends: list[str] = []  # of the here-documents that are open
+    ends: list[str] = []  # of the here-documents still open
     continued = False
     for line, content in enumerate(text.splitlines(), 1):
         if ends:
@@ -208,7 +212,7 @@ def _commands(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _simple_commands(command: str) -> Iterator[list[str]]:
-    """Split a command line at its pipes and lists; assignments and redirections are left out."""
+    """Split a command line at pipes, `;`, `&&` and the like; drop assignments and redirections."""
     lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words: list[str] = []
@@ -249,8 +253,8 @@ def _unknown(words: list[str], root: Path) -> Iterator[str]:
 
 @cache
 def _run(command: tuple[str, ...], python_path: str = "") -> str:
-    """Return the last line of what a failing command says; empty where it succeeds."""
-    # Under `make test` these would make a `make -n` speak of the outer make's flags and jobs.
+    """Return the last line of what a failing command says; empty if it succeeds."""
+    # Under `make test`, these would pass the outer make's flags and jobs on to a `make -n`.
     environment = {
         name: value
         for name, value in os.environ.items()

@@ -1,4 +1,4 @@
-"""The HTML inside a Markdown page: what a piece of it opens, closes, links and says."""
+"""The HTML inside a Markdown page: the tags, links and text of a piece of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 
 class Tags(HTMLParser):
-    """What one piece of HTML opens, closes, links and says; lines count from 0."""
+    """The tags that a piece of HTML opens and closes, its links and text; lines count from 0."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Links between the pages of the course: every one leads somewhere."""
+"""Check that every link between the pages of the course leads somewhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def dead(root: Path, pages: Iterable[Path]) -> list[Fault]:
 
     Args:
         root: The repository; a link must stay inside.
-        pages: Markdown files; one that is not there is passed over.
+        pages: Markdown files; a missing one is skipped.
     """
     read: dict[Path, Page] = {}
     faults: list[Fault] = []

@@ -39,7 +39,7 @@ class Fence:
     One fenced block.
 
     Attributes:
-        language: First word after the fence; empty where there is none.
+        language: First word after the fence; empty if there is none.
         markup: The fence itself, such as three backticks.
         line: Of the opening fence.
     """

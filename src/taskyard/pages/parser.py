@@ -1,4 +1,4 @@
-"""The one parser of Markdown: CommonMark, tables, and a header of YAML as a token of its own."""
+"""The one Markdown parser: CommonMark with tables, and YAML front matter as a token of its own."""
 
 from __future__ import annotations
 

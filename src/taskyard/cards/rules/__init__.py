@@ -1,4 +1,4 @@
-"""How a card should be made: what `examine` says beside the faults that the grammar finds."""
+"""How a card should be written: what `examine` reports besides the grammar's own findings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ for _module in iter_modules(__path__):
 
 def examine(files: Sequence[CardFile], is_course: bool) -> list[Finding]:
     """
-    Return what the rules say of some files, read together, in the order of their lines.
+    Return what the rules report for some files, examined together, in the order of their lines.
 
     Args:
         is_course: Whether they are the course's own; elsewhere style is no more than a warning.
@@ -26,7 +26,7 @@ def examine(files: Sequence[CardFile], is_course: bool) -> list[Finding]:
 
 
 def losses(file: CardFile) -> list[Finding]:
-    """Return what the rules have against building a deck of a file."""
+    """Return the findings of the rules that keep a deck from being built."""
     return _found(sorted(LOSSES), [file], False)
 
 

@@ -1,4 +1,4 @@
-"""What is to be recalled: one fact, short, and not given away by its question."""
+"""What the learner recalls: one short fact that the question does not give away."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def long_answer(card: Card) -> Iterator[Said]:
 
 @of_card
 def long_list(card: Card) -> Iterator[Said]:
-    """Nobody recalls a set; a few items, or steps in order, can be."""
+    """Nobody can recall a long list; a few items, or steps in order, can be recalled."""
     for items, is_ordered, line in _lists(card.note.answer):
         limit = MAX_STEPS if is_ordered else MAX_ITEMS
         if len(items) > limit:
@@ -61,9 +61,9 @@ def answer_leak(card: Card) -> Iterator[Said]:
     """
     Nothing that is shown with the question gives the answer away.
 
-    Of an answer this looks at one of one to three words, or of one or two pieces of code; code is
-    compared as it is written, words whatever their case. Blocks of code are not searched, and an
-    answer may be one of three that are offered.
+    The rule looks at answers of one to three words, or of one or two pieces of code. Code is
+    compared as it is written, words without regard to case. Blocks of code are not searched, and
+    an answer may be one of three or more that the question offers.
     """
     hint = card.texts.get("Hint")
     if card.front and card.back:
@@ -101,7 +101,7 @@ def hint_is_answer(card: Card) -> Iterator[Said]:
 
 @of_card
 def many_deletions(card: Card) -> Iterator[Said]:
-    """A cloze note makes at most three cards: more of one sentence are learnt by its look."""
+    """A cloze note makes at most three cards: with more, its sentence is known by its look."""
     if card.cloze:
         numbers = sorted({one.number for one in card.cloze.deletions})
         if len(numbers) > MAX_DELETIONS:
@@ -148,7 +148,7 @@ def _bare(units: Sequence[_Unit]) -> list[_Unit]:
 
 
 def _keys(answer: Text) -> list[list[_Unit]]:
-    """Return what the question must not hold: all of it together gives the answer away."""
+    """Return the words that give the answer away if the question contains all of them."""
     units = _units(answer)
     rest = _bare(units)
     if rest and all(one.is_code for one in rest):
@@ -182,7 +182,7 @@ def _given_away(shown: list[_Unit], keys: list[list[_Unit]], text: Text) -> Iter
 
 
 def _is_slight(key: list[_Unit]) -> bool:
-    """Say whether it may stand there by chance: one letter, or a small number."""
+    """Say whether a word is too common to count: one letter, or a small number."""
     said = "".join(one.said for one in key).casefold()
     return len(said) < 2 or said in _SMALL_NUMBERS.split() or (said.isdigit() and len(said) < 3)
 

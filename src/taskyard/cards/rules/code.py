@@ -1,4 +1,4 @@
-"""Blocks of code: in a language that is known, right in it, and small enough for a phone."""
+"""Blocks of code: in a known language, correct, and small enough for a phone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from taskyard.pages.fence import trouble
 
 MAX_LINES = 12
 MAX_COLUMNS = 36
-"""What a phone of 360 pixels shows without a scroll, in a list and a quotation too."""
+"""What a phone of 360 pixels shows without scrolling, even in a list or a quotation."""
 TAB_COLUMNS = 4
 
 _ALIASES = {
@@ -40,7 +40,7 @@ _TIMEOUT_S = 30.0
 
 @of_card
 def code_does_not_parse(card: Card) -> Iterator[Said]:
-    """A learner copies what a card shows."""
+    """A learner copies what a card shows, so it must parse."""
     for block in card.blocks:
         language = _CHECKED.get(block.language.lower(), "")
         if language in ("bash", "console") and shutil.which("bash") is None:
@@ -56,7 +56,7 @@ def code_does_not_parse(card: Card) -> Iterator[Said]:
 
 @of_card
 def unknown_language(card: Card) -> Iterator[Said]:
-    """What Pygments does not know is shown without colours."""
+    """A language that Pygments does not know is shown without colours."""
     for block in card.blocks:
         if block.language and not _is_known(block.language):
             close = _close(block.language)
@@ -67,7 +67,7 @@ def unknown_language(card: Card) -> Iterator[Said]:
 
 @of_card
 def no_language(card: Card) -> Iterator[Said]:
-    """A block says what it holds."""
+    """A block names its language."""
     for block in card.blocks:
         if not block.language:
             what = "this block of code names no language"
@@ -77,7 +77,7 @@ def no_language(card: Card) -> Iterator[Said]:
 
 @of_card
 def long_code(card: Card) -> Iterator[Said]:
-    """What is to be taken in at a glance has at most twelve lines."""
+    """Code that is to be taken in at a glance has at most twelve lines."""
     for block in card.blocks:
         lines = len(block.text.rstrip().split("\n"))
         if level := over(lines, MAX_LINES):
@@ -111,7 +111,7 @@ def _trouble(language: str, text: str, is_course: bool) -> Iterator[tuple[int, i
 @cache
 def _bash(text: str) -> Sequence[tuple[int, int, str]]:
     command = (shutil.which("bash") or "bash", "-n", "/dev/stdin")
-    environment = os.environ | {"LC_ALL": "C"}  # a message is looked into below
+    environment = os.environ | {"LC_ALL": "C"}  # its message is parsed below
     done = subprocess.run(
         command,
         input=text.encode(),
@@ -129,7 +129,7 @@ def _bash(text: str) -> Sequence[tuple[int, int, str]]:
 
 
 def _session(text: str) -> Iterator[tuple[int, int, str]]:
-    """Parse each input of an interactive session, in the line where it stands."""
+    """Parse each input of an interactive session, and report its faults at their lines."""
     source: list[str] = []
     begun = indent = 0
     for line, content in enumerate([*text.split("\n"), ""], 1):
@@ -154,7 +154,7 @@ def _is_known(language: str) -> bool:
 
 @cache
 def _close(language: str) -> str:
-    """Return the language that is probably meant: its files end like that, or it is near."""
+    """Return the language that was probably meant, by its file suffix or by its spelling."""
     lexers = [(aliases, files) for _, aliases, files, _ in get_all_lexers(plugins=False) if aliases]
     for aliases, files in lexers:
         if f"*.{language.lower()}" in files:

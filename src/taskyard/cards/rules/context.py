@@ -1,4 +1,4 @@
-"""A front stands alone: on its own, months later, it still says what it is about."""
+"""A front stands alone: months later, on its own, it still says what it is about."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ _VAGUE = re.compile(
 @of_file
 def no_context(file: Reading) -> Iterator[Said]:
     """
-    A front names its technology, and points at nothing outside itself.
+    A front names its technology, and refers to nothing outside itself.
 
-    It is named by a word of the deck's vocabulary: a tag of the deck, a word of its title, or a
-    name that one of its sentences holds with a capital letter. Any other word with a capital does
-    as well, unless it is one that sentences open with, such as `Which`. Code names it where it is
-    more than a bare word in small letters: `task_acks_late`, `.delay()`, `docker ps`, `COPY`, but
-    not `state`. So does a block of code or an image on the front: it is there to be seen.
+    A word of the deck's vocabulary names it: a tag, a word of the title, or a name that is
+    capitalised within a sentence of the deck. So does any other capitalised word, unless sentences
+    open with it, as with `Which`. So does code that is more than one plain word in lower case:
+    `task_acks_late`, `.delay()`, `docker ps` or `COPY`, but not `state`. And so does a block of
+    code or an image on the front, since the learner sees it.
     """
     names = _vocabulary(file)
     for card in file.cards:
@@ -116,5 +116,5 @@ def _is_named(text: Text, names: Set[str]) -> bool:
 
 
 def _is_name(word: str) -> bool:
-    """Say whether a word with a capital is more than the opening of a sentence."""
+    """Say whether a word is capitalised for another reason than opening a sentence."""
     return word.casefold() not in (*_COMMON.split(), *_OPENING.split())

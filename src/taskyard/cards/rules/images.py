@@ -1,4 +1,4 @@
-"""Images: in the deck, readable on a phone, and told in words."""
+"""Images: in the deck, readable on a phone, and described in words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ELSEWHERE = re.compile(r"""(?:url\(\s*|@import\s+)['"]?(?!\s*['"]?(?:#|data:))(
 
 @of_card
 def no_alt_text(card: Card) -> Iterator[Said]:
-    """An image says in words what it shows, to who does not see it and where it does not load."""
+    """An image has a text for those who cannot see it, and for when it does not load."""
     for text in card.texts.values():
         for token, place in text.images:
             if not token.content.strip():
@@ -52,7 +52,7 @@ def image_format(card: Card) -> Iterator[Said]:
 
 @of_card
 def large_image(card: Card) -> Iterator[Said]:
-    """A deck is loaded over a phone's network."""
+    """A deck is downloaded over a phone's network."""
     for image, place in _images(card):
         size = len(image.content)
         if size > MAX_BYTES:
@@ -62,7 +62,7 @@ def large_image(card: Card) -> Iterator[Said]:
 
 @of_card
 def wide_image(card: Card) -> Iterator[Said]:
-    """What is wider than a card is scaled down until its text cannot be read."""
+    """An image that is wider than a card is scaled down until its text cannot be read."""
     for image, place in _images(card):
         if image.width and image.width > MAX_WIDTH:
             what = f"`{image.name}` is {image.width:,.0f} pixels wide, over {MAX_WIDTH}"
@@ -72,7 +72,7 @@ def wide_image(card: Card) -> Iterator[Said]:
 @of_loss
 @of_card
 def broken_image(card: Card) -> Iterator[Said]:
-    """A file that is not what its name says is shown as nothing."""
+    """A file that is not what its name says is not shown at all."""
     for image, place in _images(card):
         if image.kind in ("SVG", "PNG") and not image.is_sound:
             what = f"`{image.name}` is no {image.kind}, so nothing would be shown"
@@ -81,7 +81,7 @@ def broken_image(card: Card) -> Iterator[Said]:
 
 @of_card
 def no_view_box(card: Card) -> Iterator[Said]:
-    """Without a `viewBox` an SVG is cut off where it should be scaled."""
+    """Without a `viewBox`, an SVG is cut off instead of scaled."""
     for image, place in _images(card):
         svg = image.svg
         if svg is not None and "viewBox" not in svg.attrib:
@@ -94,7 +94,7 @@ def no_view_box(card: Card) -> Iterator[Said]:
 @of_loss
 @of_card
 def script_in_image(card: Card) -> Iterator[Said]:
-    """Anki runs no script of an image, and a deck should ask for none."""
+    """Anki runs no script in an image, and a deck should contain none."""
     for image, place in _images(card):
         for element in image.elements:
             name = local(element.tag)
@@ -108,7 +108,7 @@ def script_in_image(card: Card) -> Iterator[Said]:
 @of_loss
 @of_card
 def reference_in_image(card: Card) -> Iterator[Said]:
-    """What an SVG takes from another address is not shown on a card."""
+    """A card does not show what an SVG loads from another address."""
     for image, place in _images(card):
         for address in _addresses(image):
             what = f"`{image.name}` takes `{address}` from elsewhere, and Anki would not show it"
@@ -121,13 +121,13 @@ def _images(card: Card) -> Iterator[tuple[Image, Place]]:
         for token, place in text.images:
             source = str(token.attrs["src"])
             image = None if is_remote(source) else Image.find(place.path.parent, source)
-            if image:  # the grammar reports one that is missing, or outside
+            if image:  # the grammar reports images that are missing or outside the folder
                 yield image, place
 
 
 def _addresses(image: Image) -> Iterator[str]:
     for element in image.elements:
-        is_link = local(element.tag) == "a"  # leads away when it is followed, and loads nothing
+        is_link = local(element.tag) == "a"  # it loads nothing until somebody follows it
         for name, value in element.attrib.items():
             is_address = local(name) in ("href", "src") and not is_link
             if is_address and value and not value.startswith(("#", "data:")):

@@ -1,4 +1,4 @@
-"""Notes that are taken for one another: the same id, the same question, nearly the same."""
+"""Notes that are mistaken for each other: the same id, or the same or a similar question."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from taskyard.cards.rules.text import Text
 
 LIKE_TENTHS = 6
 SAME_TENTHS = 8
-"""Of ten bigrams that either question has, how many both have."""
+"""How many of ten bigrams in either question are in both."""
 
 Bigrams = frozenset[tuple[str, ...]]
 
@@ -22,12 +22,12 @@ Bigrams = frozenset[tuple[str, ...]]
 @of_loss
 @of_all
 def duplicate_id(files: Sequence[Reading]) -> Iterator[Said]:
-    """An id is in one file only: of two notes with one GUID, Anki keeps one."""
+    """An id belongs to one file: of two notes with the same GUID, Anki keeps one."""
     first: dict[str, Card] = {}
     for file in files:
         for card in file.cards:
             other = first.setdefault(card.note.id, card)
-            if other.sheet is not card.sheet:  # within one file the grammar says it
+            if other.sheet is not card.sheet:  # the grammar reports duplicates within one file
                 what = f"the id `{card.note.id}` is taken by the card {_at(other, card)}"
                 cure = "give this card another id, or move it back"
                 if card.note.is_derived:
@@ -52,10 +52,10 @@ def unknown_pair(files: Sequence[Reading]) -> Iterator[Said]:
 @of_all
 def like_question(files: Sequence[Reading]) -> Iterator[Said]:
     """
-    Two questions that look alike are answered with one another's answer.
+    If two questions look alike, a learner gives the answer to the wrong one.
 
-    Each note is held against the notes before it, of all files, and the one most like it is named.
-    A note whose `pair:` names the other may be like it.
+    Each note is compared with all notes before it, in every file, and the most similar is named. A
+    note may resemble the one that its `pair:` names.
     """
     cards = [card for file in files for card in file.cards]
     asked = [tokens(card) for card in cards]
@@ -80,10 +80,10 @@ def like_question(files: Sequence[Reading]) -> Iterator[Said]:
 
 def tokens(card: Card) -> list[str]:
     """
-    Return what a question consists of: words, and the words and signs of its code.
+    Return the tokens of a question: its words, and the words and symbols of its code.
 
-    Words count whatever their case; code as it is written. A deletion is what the learner sees of
-    it, `[…]`; an image is the name of its file.
+    Words are compared without regard to case, code as it is written. A deletion counts as what the
+    learner sees of it, `[…]`, and an image as its file name.
     """
     text = card.question
     found = []
@@ -104,14 +104,14 @@ def bigrams(found: Sequence[str]) -> Bigrams:
 
 def alike(sets: Sequence[Bigrams]) -> Iterator[tuple[int, int, int, int]]:
     """
-    Yield each pair of sets that have at least `LIKE_TENTHS` tenths of their union in common.
+    Yield each pair of sets that share at least `LIKE_TENTHS` tenths of their union.
 
-    Exact, and seldom quadratic: with each set in one order, rare things first, two that are alike
-    have one in common among the first few; only sets that do are compared.
+    Exact, and rarely quadratic: if all sets are sorted with rare elements first, two similar sets
+    share one of their first few elements, and only such sets are compared.
     Source: Chaudhuri, Ganti and Kaushik, "A primitive operator for similarity joins" (2006).
 
     Yields:
-        The place of the later set and of the earlier, how many both have, how many either has.
+        The index of the later set and of the earlier, the sizes of their intersection and union.
     """
     count = Counter(one for each in sets for one in each)
     order = {one: rank for rank, (one, _) in enumerate(reversed(count.most_common()))}
@@ -120,7 +120,7 @@ def alike(sets: Sequence[Bigrams]) -> Iterator[tuple[int, int, int, int]]:
     index: defaultdict[int, list[int]] = defaultdict(list)
     for later, each in enumerate(numbered):
         size = len(each)
-        needed = -(-LIKE_TENTHS * size // 10)  # of its own, in common with whatever is like it
+        needed = -(-LIKE_TENTHS * size // 10)  # one of these is in every set that is similar
         start = each[: size - needed + 1]
         near: Set[int] = {earlier for one in start for earlier in index[one]}
         for earlier in sorted(near):
@@ -144,7 +144,7 @@ def _tokens(text: Text, start: int, end: int) -> list[str]:
 
 
 def _at(card: Card, seen_from: Card) -> str:
-    """Name the place of a card, by the line alone where it is in the same file."""
+    """Say where a card is: the line, and the file if it is another one."""
     if card.sheet is seen_from.sheet:
         return f"line {card.note.line}"
     return f"{card.sheet.path.name}:{card.note.line}"

@@ -54,7 +54,7 @@ def long_question(card: Card) -> Iterator[Said]:
 
 @of_card
 def several_questions(card: Card) -> Iterator[Said]:
-    """A front asks once."""
+    """A front asks one question."""
     if card.front:
         marks = [one.start() for one in re.finditer(r"\?(?=\W|$)", card.front.bare)]
         if level := over(len(marks), 1):
@@ -64,7 +64,7 @@ def several_questions(card: Card) -> Iterator[Said]:
 
 @of_card
 def yes_no_question(card: Card) -> Iterator[Said]:
-    """A question that yes or no answers is guessed right half of the time."""
+    """Half of the guesses at a yes-or-no question are right."""
     cure = "ask what, which, where or why"
     for text, start, end in _questions(card):
         verb = _verb(text.bare[start:end])
@@ -81,7 +81,7 @@ def yes_no_question(card: Card) -> Iterator[Said]:
 
 @of_card
 def two_way_guess(card: Card) -> Iterator[Said]:
-    """A question that offers two answers is guessed right half of the time."""
+    """Half of the guesses are right if a question offers two answers."""
     for text, start, end in _questions(card):
         at, count = _offer(text.bare[start:end])
         if count == 2:
@@ -93,7 +93,7 @@ def two_way_guess(card: Card) -> Iterator[Said]:
 
 @of_card
 def broad_question(card: Card) -> Iterator[Said]:
-    """What is answered at length was not asked precisely."""
+    """A question that needs a long answer is not precise."""
     if card.front and card.back and _BROAD.match(card.front.bare):
         words = len(card.back.words)
         if words > MAX_BROAD_WORDS:
@@ -104,7 +104,7 @@ def broad_question(card: Card) -> Iterator[Said]:
 
 @of_file
 def only_what_and_which(file: Reading) -> Iterator[Said]:
-    """A deck asks why, when and how as well."""
+    """A deck also asks why, when and how."""
     fronts = [card.front.bare.casefold() for card in file.cards if card.front]
     what = sum(bool(re.match(r"\W*(?:what|which)\b", front)) for front in fronts)
     if file.is_course and len(fronts) >= MIN_DECK and what > MAX_WHAT_SHARE * len(fronts):
@@ -133,7 +133,7 @@ def _verb(sentence: str) -> int | None:
     """
     Return where a question without a question word begins, as in `After a crash, is it lost?`.
 
-    `Should a task fail, what happens?` is none: it asks what.
+    `Should a task fail, what happens?` is not one: it asks what.
     """
     for found in _VERB.finditer(sentence):
         before = re.sub(r"^(?:when|where)\b", "", sentence[: found.start(1)], flags=re.IGNORECASE)
@@ -143,14 +143,14 @@ def _verb(sentence: str) -> int | None:
 
 
 def _offered(clause: str) -> list[str]:
-    """Return the answers that are offered: one where there is no `or`."""
+    """Return the answers that are offered; only one if there is no `or`."""
     if not re.search(r"\bor\b(?!\s+not\b)", clause, re.IGNORECASE):
         return [clause]
     return [one for one in _OR.split(clause.rstrip("?) ")) if one.strip()]
 
 
 def _offer(sentence: str) -> tuple[int, int]:
-    """Return where a question begins to offer answers, and how many: one where it offers none."""
+    """Return where a question begins to offer answers, and how many; 1 if it offers none."""
     verb = _verb(sentence)
     if verb is not None:
         return verb, len(_offered(sentence[verb:]))
@@ -175,7 +175,7 @@ def _offer(sentence: str) -> tuple[int, int]:
 
 
 def _is_list(sentence: str, asked: int, start: int) -> bool:
-    """Say whether what follows a comma is what to choose from, and no condition."""
+    """Say whether a comma is followed by choices rather than a condition."""
     if _CONDITION.search(sentence, asked, start):
         return False
     no_choice = [bool(_NO_CHOICE.match(one.strip())) for one in _offered(sentence[start:])]

@@ -1,4 +1,4 @@
-"""A card file as the rules read it: each side as text, each block of code with its place."""
+"""A card file as the rules see it: each side as text, each block of code with its position."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Block:
     One block of code.
 
     Attributes:
-        language: Empty where none is named.
+        language: Empty if none is named.
         line: Of its first line of code.
         opening: Where its fence begins; for an indented block, its first line.
         naming: Where its language is named.
@@ -36,7 +36,7 @@ class Block:
     def place(self, line: int, column: int = 1) -> Place:
         """Return where a line of the block stands in the file; both count from 1 in the block."""
         rows = self.text.rstrip("\n").split("\n")
-        if line > len(rows):  # a parser missed something at the end
+        if line > len(rows):  # the parser expected more at the end
             line, column = len(rows), len(rows[-1]) + 1
         at = min(self.line + line - 1, len(self.sheet.lines))
         indent = self.sheet.lines[at - 1].find(rows[line - 1])
@@ -46,10 +46,10 @@ class Block:
 @dataclass(frozen=True, eq=False)
 class Card:
     """
-    One note, as the rules read it.
+    One note as the rules see it.
 
     Attributes:
-        end: The line after its last.
+        end: The line after its last one.
         is_course: Whether it is one of the course's own.
     """
 
@@ -85,12 +85,12 @@ class Card:
 
     @property
     def question(self) -> Text:
-        """What is shown first, of any kind of note."""
+        """The side that is shown first, for any kind of note."""
         return self.texts["Cloze" if self.note.kind == "cloze" else "Front"]
 
     @property
     def asked(self) -> Sequence[Text]:
-        """Each side that is shown first: both of them, where the note asks in both directions."""
+        """The sides that are shown first: both, if the note asks in both directions."""
         back = self.back if self.note.kind == "both" else None
         return (self.question, back) if back else (self.question,)
 
@@ -105,7 +105,7 @@ class Card:
         ]
 
     def place_of(self, key: str, value: str) -> Place:
-        """Return where a value stands in the comment; the heading's place if it does not."""
+        """Return where a value stands in the comment; if it is absent, where the heading is."""
         start, end = self.sheet.start(self.note.line), self.sheet.start(self.end)
         entry = re.compile(rf"\b{key}:\s*({re.escape(value)})(?![\w-])")
         found = entry.search(self.sheet.text, start, end)
@@ -115,7 +115,7 @@ class Card:
 @dataclass(frozen=True, eq=False)
 class Reading:
     """
-    One card file, as the rules read it.
+    One card file as the rules see it.
 
     Attributes:
         is_course: Whether it is the course's own, held to all of its rules.
@@ -131,7 +131,7 @@ class Reading:
 
     @cached_property
     def sheet(self) -> Sheet:
-        """The text of the file; a file that has gone meanwhile has places without columns."""
+        """The text of the file; empty if the file has been removed in the meantime."""
         text = ""
         if self.path.is_file():
             text = self.path.read_text(encoding="utf-8", errors="replace")
@@ -144,7 +144,7 @@ class Reading:
         ends = [*(note.line for note in notes[1:]), len(self.sheet.lines) + 1]
         return [
             Card(note, self.sheet, end, self.is_course)
-            for note, end in zip(notes, ends, strict=False)  # without a note an end is left
+            for note, end in zip(notes, ends, strict=False)  # without notes, one end is left
         ]
 
 

@@ -1,8 +1,8 @@
 """
-What a rule is: a function that yields what it dislikes, and whose name is the rule's.
+A rule is a function that yields what breaks it; the function's name is the rule's name.
 
-To add a rule, write such a function in a module of this package, with the decorator that says how
-much it reads at once: a card, a file, or all files. Nothing else has to know of it.
+To add a rule, write such a function in a module of this package, with the decorator that says what
+it examines: a card, a file, or all files together. There is no list of rules to edit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from taskyard.cards.rules.text import Place
 @dataclass(frozen=True)
 class Said:
     """
-    What a rule says.
+    One thing that breaks a rule.
 
     Attributes:
         level: In the course's own cards.
@@ -47,7 +47,7 @@ _Find = TypeVar("_Find", bound=Callable[..., Iterator[Said]])
 
 def of_loss(find: _Find) -> _Find:
     """
-    Say of a rule that a deck would lose what it finds, or take along what it must not.
+    Mark a rule that finds what a deck would lose, or must not contain.
 
     An error of any other rule is a matter of style, and a warning outside the course.
     """
@@ -61,13 +61,13 @@ def name_of(find: Callable[..., Iterator[Said]]) -> str:
 
 
 def of_all(find: OfAll) -> OfAll:
-    """Make a rule of a function that reads all files at once."""
+    """Make a function that examines all files together a rule."""
     RULES[name_of(find)] = find
     return find
 
 
 def of_file(find: OfFile) -> OfFile:
-    """Make a rule of a function that reads one file."""
+    """Make a function that examines one file a rule."""
 
     @wraps(find)
     def over_all(files: Sequence[Reading]) -> Iterator[Said]:
@@ -79,7 +79,7 @@ def of_file(find: OfFile) -> OfFile:
 
 
 def of_card(find: OfCard) -> OfCard:
-    """Make a rule of a function that reads one card."""
+    """Make a function that examines one card a rule."""
 
     @wraps(find)
     def over_file(file: Reading) -> Iterator[Said]:
@@ -91,7 +91,7 @@ def of_card(find: OfCard) -> OfCard:
 
 
 def over(count: int, limit: int) -> Level | None:
-    """Say how bad it is to be over a limit: twice as much is an error."""
+    """Return the level for a count above a limit; more than twice the limit is an error."""
     if count <= limit:
         return None
     return "error" if count > 2 * limit else "warning"

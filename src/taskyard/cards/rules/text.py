@@ -1,4 +1,4 @@
-"""The sentences of a side, each character with its place in the file."""
+"""The text of a side, with the position of each character in the file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from markdown_it.token import Token
 from taskyard.cards.note import Side
 
 CODE = "\ue000"
-"""Stands for each character of code, so that no word in it counts as English."""
+"""Replaces each character of code, so that no word of code counts as English."""
 
 _LABEL = re.compile(r"\s*[*_]{2}\w+\s*:?\s*[*_]{2}:?")
 _ABBREVIATIONS = "".join(rf"(?<!\b{one})" for one in (r"e\.g", r"i\.e", "etc", "vs", "cf"))
@@ -24,7 +24,7 @@ _END = re.compile(rf"{_ABBREVIATIONS}[.?!]+(?=[\s\"”’')\]]|$)|\n")
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands; lines and columns count from 1."""
+    """A position in a file; lines and columns count from 1."""
 
     path: Path
     line: int
@@ -32,7 +32,7 @@ class Place:
 
 
 class Sheet:
-    """The text of a file, to turn a count of characters into a line and a column."""
+    """The text of a file, to turn an offset into a line and a column."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
@@ -41,7 +41,7 @@ class Sheet:
         self._starts = list(accumulate((len(line) + 1 for line in self.lines), initial=0))
 
     def start(self, line: int) -> int:
-        """Return how many characters stand before a line; past the last, all of them."""
+        """Return the offset of the start of a line; past the last line, the length of the text."""
         return self._starts[min(max(line, 1), len(self._starts)) - 1]
 
     def place(self, offset: int) -> Place:
@@ -66,7 +66,7 @@ class Text:
     What a side says outside its blocks of code.
 
     Attributes:
-        said: Code as its text; a paragraph ends with a line end.
+        said: The text, code included; each paragraph ends with a newline.
         bare: As long as `said`, with `CODE` for each character of code.
         images: The tokens of the images, with the place of each.
     """
@@ -89,12 +89,12 @@ class Text:
 
     @property
     def words(self) -> Sequence[str]:
-        """The words, those of code too."""
+        """The words, including those of code."""
         return re.findall(r"\S*\w\S*", self.said)
 
     @cached_property
     def sentences(self) -> Sequence[tuple[int, int]]:
-        """Where each sentence begins and ends, its full stop included."""
+        """The start and end of each sentence, including its full stop."""
         found = []
         start = 0
         for end in (*(one.end() for one in _END.finditer(self.bare)), len(self.bare)):
@@ -107,13 +107,13 @@ class Text:
         return found
 
     def runs(self) -> Iterator[tuple[int, str, bool]]:
-        """Yield text and code by turns: where it begins, what it says, whether it is code."""
+        """Yield text and code in turn: the offset, the text, and whether it is code."""
         for found in re.finditer(f"{CODE}+|[^{CODE}]+", self.bare):
             yield found.start(), self.said[found.start() : found.end()], found[0][0] == CODE
 
 
 class _Reading:
-    """Follows the tokens through the source: what Markdown drops between them is passed over."""
+    """Follows the tokens through the source and skips what Markdown drops between them."""
 
     def __init__(self, side: Side, sheet: Sheet, end: int) -> None:
         self.text = Text(sheet)
@@ -177,7 +177,7 @@ class _Reading:
             self.deletion.end = len(self.text._offsets)
 
     def _pass(self, mark: str, within: int | None = None) -> bool:
-        """Go on behind a mark of the source, if it is there."""
+        """Move past a mark in the source, if it is there."""
         until = self.until if within is None else min(self.until, self.at + within)
         found = self.text.sheet.text.find(mark, self.at, until)
         if found >= 0:

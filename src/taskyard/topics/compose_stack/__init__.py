@@ -1,1 +1,1 @@
-"""A Compose project drawn, its variables traced, its changes foretold."""
+"""Draw a Compose project, trace its variables, and predict what a change will do."""

@@ -1,4 +1,4 @@
-"""I changed X: rebuild, recreate, restart or nothing? Foretold from files, measured on Docker."""
+"""I changed X: rebuild, recreate, restart or nothing? Predicted from files, measured on Docker."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ENV SHAPE=round
 COPY shop.py /
 CMD ["python", "-u", "/shop.py"]
 """,
-    # It says at its start all that it was started with
+    # At its start, it prints everything that it was started with
     "shop.py": """\
 import json, os, pathlib, signal, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -108,7 +108,7 @@ def foretell(change: Change, folder: Path) -> Answer:
 
 
 def _definition(folder: Path) -> Service:
-    """Return what the service resolves to, wherever it stands in the file."""
+    """Return what the service resolves to, wherever it is in the file."""
     return replace(read(folder / "compose.yaml", {}).services["api"], line=0, lines={})
 
 
@@ -124,7 +124,7 @@ class Measurement:
 
     def __init__(self, folder: Path) -> None:
         self._folder = lay_out(folder)
-        # It removes the containers also when this process is killed
+        # It removes the containers even if this process is killed
         self._stack = Stack(folder, "docker", label="changes")
         self._restarts = Counter[str]()
 
@@ -143,7 +143,7 @@ class Measurement:
             self._stack.close()
 
     def of(self, change: Change) -> Answer:
-        """Apply a change, then try what could make it count, the cheapest first."""
+        """Apply a change, then try what could make it take effect, the cheapest first."""
         before, container = self._effect(), self._container()["Id"]
         change.apply(self._folder)
         self._compose("up", "--detach")
@@ -157,11 +157,11 @@ class Measurement:
         return "rebuild" if self._effect() != before else "nothing"
 
     def _effect(self) -> tuple[str, str]:
-        """Return what the container runs: what its process said last, and its health check."""
+        """Return what the container runs: the last words of its process, and its health check."""
         container = self._container()
         starts = 1 + self._restarts[container["Id"]]
 
-        # Not `--since`: on a busy machine the process speaks before Docker notes its start
+        # Not `--since`: on a busy machine, the process prints before Docker records its start
         def said() -> list[str]:
             lines = self._docker("logs", container["Id"]).split("\n")[:-1]
             return lines if len(lines) >= starts else []

@@ -18,7 +18,7 @@ class Graph:
     """
     The services of a project as a graph.
 
-    A notebook draws it; `str()` says the same in words, one line an edge.
+    A notebook draws it; `str()` says the same in words, one line for each edge.
     """
 
     def __init__(self, project: Project) -> None:
@@ -66,5 +66,5 @@ def reach(port: Port) -> str:
 
 
 def volumes(service: Service) -> dict[str, str]:
-    """Return the named volumes of a service, and where it sees each."""
+    """Return the named volumes of a service, and where each is mounted."""
     return {str(m.source): m.target for m in service.volumes if m.type == "volume" and m.source}

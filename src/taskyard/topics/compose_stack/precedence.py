@@ -1,4 +1,4 @@
-"""Where a variable of a container can come from, and who wins: cases to read, and to run."""
+"""Where a container's variable can come from, and which source wins: cases to read and to run."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Case:
 
     Attributes:
         entry: What `environment` has for the variable: a text, None for the bare name, or the
-            empty text where it is not listed.
-        places: Of `shell`, `--env-file`, `.env` and `env_file`, those that set it.
+            empty text if it is not listed.
+        places: Which of `shell`, `--env-file`, `.env` and `env_file` set it.
     """
 
     entry: str | None
@@ -86,10 +86,10 @@ def lay_out(case: Case, folder: Path) -> Path:
 
 def value(case: Case, folder: Path) -> str | None:
     """
-    Return what the process in the container has; None: the variable is not there at all.
+    Return the value that the process in the container sees; None if the variable is not set at all.
 
-    Where Compose says nothing about it, the image's own `ENV` stays. A bare name that is set
-    nowhere is not nothing: Compose passes it on without a value, and the image's goes.
+    If Compose says nothing about it, the image's own `ENV` stays. A bare name that is set nowhere
+    still counts: Compose passes it on without a value, and the image's value is gone.
     """
     path = lay_out(case, folder)
     named = [folder / "other.env"] if "--env-file" in case.places else None

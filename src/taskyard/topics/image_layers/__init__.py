@@ -1,4 +1,4 @@
-"""Which instructions of a Dockerfile a second build reuses, and why: known without a build."""
+"""Predict, without a build, which instructions of a Dockerfile a second build reuses, and why."""
 
 from taskyard.topics.image_layers.keys import Source
 from taskyard.topics.image_layers.plan import Step, plan

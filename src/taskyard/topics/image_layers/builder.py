@@ -28,7 +28,7 @@ class BuiltStep:
     One step of a real build.
 
     Attributes:
-        stage: As BuildKit names it; empty where there is one stage only.
+        stage: As BuildKit names it; empty if there is only one stage.
         number: The first number in `[2/5]`.
         text: The instruction as BuildKit prints it.
     """
@@ -63,7 +63,7 @@ class BuildError(TaskyardError):
 
 class Builder:
     """
-    Images and containers of one run; `close` removes all of them.
+    The images and containers of one run; `close` removes them all.
 
     They carry the label of a Compose project, so that the supervisor of a stack with the same
     name removes them too, whatever happens to this process.
@@ -121,8 +121,8 @@ class Builder:
         """
         Run a container to its end and return what it wrote to stdout.
 
-        It is read from the container's log: who is attached may miss the last words of one that
-        ends at once.
+        It is read from the container's log: if the container ends at once, an attached client may
+        miss its last words.
 
         Raises:
             TaskyardError: It ended with another status than 0; says how its log ends.
@@ -162,7 +162,7 @@ class Builder:
         return [size for line in reversed(told.split()) if (size := int(float(line)))]
 
     def label(self, image: str, name: str) -> str:
-        """Return a label of an image, empty where it has none."""
+        """Return a label of an image; empty if it has none."""
         told = self.run("image", "inspect", "--format={{json .Config.Labels}}", image)
         return str((json.loads(told) or {}).get(name, ""))
 

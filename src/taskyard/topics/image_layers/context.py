@@ -1,4 +1,4 @@
-"""The build context: what a COPY can see of a folder, and what of it counts."""
+"""The build context: which files of a folder a COPY can see, and what about them counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Entry:
     """
-    One file, folder or link, as BuildKit compares it: no time and no owner.
+    One file, folder or link as BuildKit compares it: without its time and its owner.
 
     Attributes:
         content: The digest of a file, the target of a link, nothing for a folder.
@@ -43,7 +43,7 @@ class Context:
 
     Args:
         folder: What `docker build` is given.
-        dockerfile: Its name; a `NAME.dockerignore` beside it goes before `.dockerignore`.
+        dockerfile: Its name; a `NAME.dockerignore` beside it takes precedence over `.dockerignore`.
     """
 
     def __init__(self, folder: Path, dockerfile: str = "Dockerfile") -> None:
@@ -54,7 +54,7 @@ class Context:
         self.rules = tuple(_rules(text))
 
     def ignored_by(self, path: str) -> Rule | None:
-        """Return the rule that keeps a path out, or None where it is in: the last one decides."""
+        """Return the rule that excludes a path, or None if none does: the last match decides."""
         found: Rule | None = None
         parts = path.split("/")
         prefixes = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
@@ -76,7 +76,7 @@ class Context:
         return dict(sorted(found.items()))
 
     def select(self, source: str) -> dict[str, Entry]:
-        """Return what a source of COPY names, with all below it; nothing where it is not there."""
+        """Return what a COPY source names, with everything below it; nothing if it is missing."""
         pattern = posixpath.normpath("/" + source).lstrip("/")
         if not pattern:
             return dict(self.entries)
@@ -88,13 +88,13 @@ class Context:
         return found or self._below(pattern)
 
     def _below(self, name: str) -> dict[str, Entry]:
-        """Return a path and all below it; a link that is named itself is followed."""
+        """Return a path and everything below it; a link is followed if it is named itself."""
         real = self._resolve(name)
         inside = (one for one in self.entries if one == real or one.startswith(f"{real}/"))
         return {name + one[len(real) :]: self.entries[one] for one in inside}
 
     def _resolve(self, name: str) -> str:
-        for _ in range(40):  # as many links as Linux follows
+        for _ in range(40):  # Linux follows no more links than this
             parts = name.split("/")
             for count in range(1, len(parts) + 1):
                 entry = self.entries.get("/".join(parts[:count]))
@@ -130,7 +130,7 @@ def _rules(text: str) -> Iterator[Rule]:
             continue
         keeps = pattern.startswith("!")
         cleaned = posixpath.normpath("/" + pattern.removeprefix("!").strip()).lstrip("/")
-        # `.` alone names the context, which is always there
+        # `.` is the context itself, which always exists
         if cleaned:
             yield Rule(number, cleaned, keeps, _regex(cleaned, crosses=True))
 
@@ -169,7 +169,7 @@ def _regex(pattern: str, *, crosses: bool) -> re.Pattern[str]:
 
 
 def changes(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> Iterable[str]:
-    """Say in a clause each what has become of the files between two builds."""
+    """Describe, in one clause for each file, what changed between two builds."""
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)
         if old == new:

@@ -31,7 +31,7 @@ class Instruction:
         line: Where it begins, from 1.
         keyword: In capitals.
         flags: Such as `--from=build`, in order.
-        rest: All behind the keyword and the flags, its lines joined as Docker joins them.
+        rest: Everything after the keyword and the flags, its lines joined as Docker joins them.
     """
 
     line: int
@@ -44,7 +44,7 @@ class Instruction:
         return " ".join((self.keyword, *self.flags, self.rest))
 
     def flag(self, name: str) -> str | None:
-        """Return the value of a flag; the empty text where it stands without one."""
+        """Return the value of a flag; empty if it has none."""
         for flag in self.flags:
             key, _, value = flag.removeprefix("--").partition("=")
             if key == name:
@@ -59,7 +59,7 @@ class Instruction:
                 yield {"type": "bind", **{key: value for key, _, value in pairs}}
 
     def as_list(self) -> list[str] | None:
-        """Return the list of a `["…"]` form, or None where it is text."""
+        """Return the list of the `["…"]` form, or None if the instruction is text."""
         try:
             found = json.loads(self.rest) if self.rest.startswith("[") else None
         except json.JSONDecodeError:
@@ -70,10 +70,10 @@ class Instruction:
 @dataclass(frozen=True)
 class Stage:
     """
-    What stands below one FROM.
+    A stage: what follows one FROM.
 
     Attributes:
-        name: What AS gives it, in small letters, or nothing.
+        name: The name after AS, in lower case; empty if there is none.
         base: As written; it may hold variables.
     """
 
@@ -93,7 +93,7 @@ class Dockerfile:
     stages: tuple[Stage, ...] = field(default=())
 
     def stage(self, name: str) -> Stage | None:
-        """Find a stage by its name or its number; None where there is none of that name."""
+        """Find a stage by its name or its number; None if there is no such stage."""
         for stage in self.stages:
             if name.lower() == stage.name or name == str(stage.index):
                 return stage
@@ -105,7 +105,7 @@ def read(path: Path) -> Dockerfile:
     Read a Dockerfile.
 
     Raises:
-        TaskyardError: It is not there, or holds what cannot be planned; says all of it at once.
+        TaskyardError: The file is missing, or something in it cannot be planned; lists all faults.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -148,7 +148,7 @@ Complain = Callable[[int, str, str], None]
 
 
 def _lines(text: str, fault: Complain) -> Iterator[tuple[int, str]]:
-    """Yield instructions with their first line; comments are gone, continued lines joined."""
+    """Yield instructions with their first line; comments are removed, continued lines joined."""
     joined, start = "", 0
     for number, line in enumerate(text.splitlines(), 1):
         if line.lstrip().startswith("#"):
@@ -203,7 +203,7 @@ def _stage(index: int, start: Instruction, fault: Complain) -> Stage:
 
 
 def words(text: str, variables: Mapping[str, str]) -> list[str]:
-    """Split as Docker does: quotes keep together, and variables are filled in."""
+    """Split as Docker does: quotes group words, and variables are filled in."""
     found: list[str] = []
     word, inside, place = "", False, 0
     quote = ""

@@ -24,7 +24,7 @@ WHITEOUT = ".wh."
 
 
 def digest(content: bytes) -> str:
-    """Return the name that content has everywhere in an image."""
+    """Return the digest by which content is named everywhere in an image."""
     return f"sha256:{sha256(content).hexdigest()}"
 
 
@@ -44,7 +44,7 @@ class Layer:
         mtime_s: int = 0,
     ) -> Layer:
         """
-        Write files into a tar, always in the same way: sorted, owned by root, of one time.
+        Write files into a tar, always in the same way: sorted, owned by root, with one time.
 
         Args:
             files: Path to content, without a `/` at the front.
@@ -126,7 +126,7 @@ class Image:
 
     @property
     def files(self) -> Mapping[str, bytes]:
-        """What a container sees: each layer over those below it."""
+        """The files that a container sees: each layer laid over those below it."""
         seen: dict[str, bytes] = {}
         for layer in self.layers:
             for path, content in layer.files.items():

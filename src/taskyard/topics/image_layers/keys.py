@@ -1,8 +1,8 @@
 """
-The key of each step of a build, as BuildKit's cache has it.
+The key of each step of a build, as in BuildKit's cache.
 
-In a key are the instruction, all that it depends on (variables, folder, user, files), and the key
-of the step above.
+A key covers the instruction, everything that it depends on (variables, folder, user, files), and
+the key of the step above.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Source:
 
     Attributes:
         arguments: As given by `--build-arg`.
-        bases: What stands behind a base image's name, such as its digest; the name itself for
-            one that is not listed.
-        target: The stage to build; the last one where it is empty.
+        bases: For the name of a base image, what it stands for, such as its digest; a name that is
+            not listed stands for itself.
+        target: The stage to build; the last one if empty.
     """
 
     folder: Path
@@ -51,10 +51,10 @@ class Made:
     A step of one build and what it depends on.
 
     Attributes:
-        strict: The key. Where a stage's files are copied, it holds that stage's key.
-        lenient: The same, as if each stage that is copied from came out as before, and without
-            the steps above for a `COPY --link`.
-        chain: What the lenient keys of the steps below hold of this one.
+        strict: The key. For a step that copies from another stage, it includes that stage's key.
+        lenient: The key if every stage that is copied from had the same files as before; for a
+            `COPY --link`, without the steps above.
+        chain: What this step contributes to the lenient keys of the steps below it.
     """
 
     stage: Stage
@@ -69,7 +69,7 @@ class Made:
 
 @dataclass
 class _State:
-    """What a stage has come to."""
+    """The state of a stage so far."""
 
     top: Made
     environment: dict[str, str] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class _State:
 
 
 class Build:
-    """One build: its stages that are needed, and the key of each step."""
+    """One build: the stages that it needs, and the key of each of their steps."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -103,7 +103,7 @@ class Build:
         return stage.name or (f"stage-{stage.index}" if len(self.file.stages) > 1 else "")
 
     def partner(self, made: Made) -> Made | None:
-        """Find what stood in this step's place: the same instruction in its stage."""
+        """Find a step's counterpart in this build: the same instruction in the same stage."""
         for one in self.made:
             if (one.label, one.instruction.text) == (made.label, made.instruction.text):
                 return one
@@ -119,7 +119,7 @@ class Build:
         return found
 
     def _state(self, stage: Stage) -> _State:
-        """Build a stage, and first what it needs."""
+        """Build a stage, after the stages that it needs."""
         if stage.index not in self._states:
             self.needed.append(stage)
             state = self._begin(stage)
@@ -220,7 +220,7 @@ class Build:
         origin: str | None,
         sources: Sequence[str],
     ) -> None:
-        """Note what a step reads: files of the context, of a stage, or of an image."""
+        """Record what a step reads: files of the context, of a stage, or of an image."""
         if origin is not None:
             (origin,) = files.words(origin, {**state.variables, **self._globals}) or [""]
             found = self._earlier(stage, origin)
@@ -255,7 +255,7 @@ class Build:
         stages = parts["stages"]
         assert isinstance(stages, dict)
         own = {name: part for name, part in parts.items() if name not in ("stages", "remote")}
-        # Whether an address serves the same again, nobody knows before the build
+        # Nobody knows before the build whether an address will serve the same content again
         strict: list[object] = [own, [key for key, _ in stages.values()]]
         if parts["remote"]:
             strict.append(id(self))
@@ -270,7 +270,7 @@ class Build:
 
 
 def _parts(**given: object) -> dict[str, object]:
-    """Return what a step may depend on; what is not given is the same in every build."""
+    """Return what a step may depend on; anything left out is the same in every build."""
     empty: dict[str, object] = {"text": "", "base": "", "name": "", "files": {}, "variables": {}}
     empty |= {"folder": "", "user": "", "shell": "", "images": {}, "stages": {}}
     return {**empty, "linked": False, "remote": [], **given}

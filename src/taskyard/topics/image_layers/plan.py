@@ -22,8 +22,8 @@ class Step:
     One instruction of the second build.
 
     Attributes:
-        stage: Its stage's name; `stage-1` for the second where it has none.
-        verdict: `depends` where only the build itself can know.
+        stage: The name of its stage; `stage-1` for a second stage without a name.
+        verdict: `depends` if only the build itself can tell.
         reason: One sentence.
     """
 
@@ -35,7 +35,7 @@ class Step:
 
     @property
     def makes_layer(self) -> bool:
-        """Whether a build does something for it: FROM is a layer too, but no work of this build."""
+        """Whether the build has to do anything for it; a FROM brings layers, but no work."""
         return self.instruction.split()[0] in files.MAKE_LAYERS
 
 
