@@ -145,6 +145,15 @@ def test_the_first_notebook_opens_runs_as_committed_and_no_request_leaves_the_ma
     assert outside == []
 
 
+def test_jupyterlab_is_dark_where_the_system_is(address: str, browser: Browser) -> None:
+    """Without a look into its settings, and from the first picture on."""
+    page = browser.new_page(color_scheme="dark")
+    page.goto(address)
+    page.wait_for_function(READY, timeout=60_000)
+    page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
+    page.close()
+
+
 def shown(cell: dict[str, Any]) -> list[Any]:
     """Return what a learner sees of a cell's outputs; a traceback is longer than the committed."""
     return [
