@@ -176,6 +176,11 @@ def test_a_link_within_the_folder_of_the_cards_is_followed(file: Path, tmp_path:
         ("p.jpg", b"\xff\xd8\xff\xe0", "`p.jpg` is neither SVG nor PNG"),
         ("p.svg", IMAGE.replace("<rect", "<script>0</script><rect").encode(), "holds a script"),
         ("p.svg", IMAGE.replace("<rect", "<rect onclick='x()'").encode(), "holds a script"),
+        (
+            "p.svg",
+            IMAGE.replace("<rect", "<a href=' Java&#10;script:x()'/><rect").encode(),
+            "`href`",
+        ),
         ("p.svg", IMAGE.replace("<rect", "<image href='a.png'/><rect").encode(), "from elsewhere"),
     ],
 )

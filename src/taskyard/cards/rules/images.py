@@ -98,8 +98,8 @@ def script_in_image(card: Card) -> Iterator[Said]:
     for image, place in _images(card):
         for element in image.elements:
             name = local(element.tag)
-            found = next((one for one in element.attrib if local(one).startswith("on")), None)
-            if name == "script" or found:
+            found = next((local(one) for one, said in element.items() if _runs(one, said)), None)
+            if name.lower() == "script" or found:
                 what = f"`{image.name}` holds a script: `{found or '<script>'}`"
                 yield Said(what, place, "save it without", "error")
                 break
@@ -123,6 +123,12 @@ def _images(card: Card) -> Iterator[tuple[Image, Place]]:
             image = None if is_remote(source) else Image.find(place.path.parent, source)
             if image:  # the grammar reports images that are missing or outside the folder
                 yield image, place
+
+
+def _runs(name: str, value: str) -> bool:
+    """Say whether an attribute holds a script: a handler, or an address that is one."""
+    address = re.sub(r"[\x00-\x20]", "", value).lower()  # as a browser reads it
+    return local(name).lower().startswith("on") or address.startswith("javascript:")
 
 
 def _addresses(image: Image) -> Iterator[str]:
