@@ -130,3 +130,10 @@ def test_a_check_without_requirements_is_broken(verdicts) -> None:
     """Nothing to check is not a pass."""
     with pytest.raises(TaskyardError, match="the check of this lab is broken"):
         verdicts("x = 1\n")
+
+
+def test_a_check_that_breaks_its_contract_is_broken(verdicts) -> None:
+    """Nothing is tried and nothing is said about the learner's files."""
+    with pytest.raises(TaskyardError, match="the check of this lab is broken") as caught:
+        verdicts('PUBLISHED = {"api": 8000}\n' + PASSES)
+    assert "did you mean `PUBLISH`?" in str(caught.value)

@@ -15,6 +15,7 @@ import pytest
 
 from taskyard.engine import Choice
 from taskyard.errors import TaskyardError
+from taskyard.kit.contract import Contract
 from taskyard.kit.requirement import Unmet
 from taskyard.kit.stack import Stack
 
@@ -40,8 +41,8 @@ class Check:
     """
     A pytest plugin: the fixtures that a `check.py` asks for, and the verdicts of its tests.
 
-    A module of requirements may set `PUBLISH`, the ports that it wants to reach. Its tests share
-    one stack of the learner's files and run in order; the first that fails ends the run, because
+    What a module of requirements may say beside its tests is in `Contract`. The tests share one
+    stack of the learner's files and run in order; the first that fails ends the run, because
     the later ones build on it.
     """
 
@@ -56,7 +57,7 @@ class Check:
     @pytest.fixture(scope="module")
     def stack(self, request: pytest.FixtureRequest) -> Iterator[Stack]:
         """The learner's stack, up and healthy."""
-        publish = getattr(request.module, "PUBLISH", None)
+        publish = Contract.of(request.module).publish
         stack = Stack(self._folder, self._choice, publish=publish, label=self._label)
         with stack:
             yield stack
@@ -88,6 +89,13 @@ class Check:
         return report
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
+        modules = {item.getparent(pytest.Module) for item in session.items}
+        try:
+            for module in modules:
+                Contract.of(getattr(module, "obj", None))
+        except TaskyardError as error:
+            self.broken = str(error)
+            raise session.Failed from error  # before a requirement is tried
         self._all = [requirement_of(getattr(item, "obj", None)) for item in session.items]
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from taskyard.engine.holder import end_run, kept_runs
 from taskyard.engine.reports import failure
 from taskyard.errors import TaskyardError
 from taskyard.kit.console import Show
-from taskyard.kit.contract import load
+from taskyard.kit.contract import Contract, load
 from taskyard.kit.stack import Stack, project_prefix, temporary_folder
 from taskyard.learner.desk import Desk
 
@@ -53,21 +52,22 @@ class Runner:
         for notice in self._desk.notices(self._lab) if self._desk else ():
             self._show.say(f"note: {notice}", style="yellow")
 
-    def _need_docker(self, module: Any, choice: Choice, instead: str = "without_docker") -> None:
+    def _need_docker(self, contract: Contract, choice: Choice, *, check: bool = False) -> None:
         """
         Stop where the point of a lab cannot be seen without containers.
 
-        Such a lab says why in `NEEDS_DOCKER`, and shows what can be shown in `without_docker`;
-        where a check can show something else, that is in `check_without_docker`.
+        Args:
+            check: Whether it is the check that stops, which may have something else to show.
 
         Raises:
             SystemExit: With NEEDS_DOCKER_STATUS.
         """
-        reason = getattr(module, "NEEDS_DOCKER", "")
-        if choice.name == "docker" or not reason:
+        if choice.name == "docker" or not contract.needs_docker:
             return
-        self._show.say(f"This lab needs Docker: {reason}")
-        show = getattr(module, instead, None) or getattr(module, "without_docker", None)
+        self._show.say(f"This lab needs Docker: {contract.needs_docker}")
+        show = contract.without_docker
+        if check and contract.check_without_docker:
+            show = contract.check_without_docker
         if show:
             show(self._folder, self._show)
         raise SystemExit(NEEDS_DOCKER_STATUS)
@@ -80,16 +80,16 @@ class Runner:
             TaskyardError: The stack does not come up, or the demo does not find what it needs.
         """
         module = load(self._lab.demo)
+        contract = Contract.of(module)
         self._begin("Lab", choice)
-        self._need_docker(module, choice)
-        publish: Mapping[str, int] = getattr(module, "PUBLISH", {})
-        stack = Stack(self._folder, choice, publish=publish, label=self.label)
+        self._need_docker(contract, choice)
+        stack = Stack(self._folder, choice, publish=contract.publish, label=self.label)
         try:
             for warning in stack.project.warnings:
                 self._show.say(f"note: {warning}", style="yellow")
             for sentence in stack.engine.unsupported(stack.project):
                 self._show.say(f"The local engine {sentence}.", style="dim")
-            if not getattr(module, "STARTS_ITSELF", False):  # its point is how the stack starts
+            if not contract.starts_itself:  # its point is how the stack starts
                 names = ", ".join(stack.project.services)
                 with self._show.step(f"starting {names}", lambda: states(stack)):
                     stack.up()
@@ -139,7 +139,7 @@ class Runner:
         from taskyard.learner.check import run  # pytest, which a demo need not wait for
 
         self._begin("Check", choice)
-        self._need_docker(load(self._lab.demo), choice, "check_without_docker")
+        self._need_docker(Contract.of(load(self._lab.demo)), choice, check=True)
         verdicts = run(self._lab.check, self._folder, choice, f"check-{self.label}", self._tell)
         if report:
             content = {"requirements": [dict(verdict.as_json()) for verdict in verdicts]}
