@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from taskyard.deadline import until
+from taskyard.deadline import MOST, BusyError, DeadlineError, slowness, until
 
 
 def test_the_answer_comes_back() -> None:
@@ -22,3 +26,75 @@ def test_a_deadline_says_what_was_waited_for() -> None:
 def test_a_late_look_counts() -> None:
     """What is there when the deadline has passed during a look is still found."""
     assert "there" == until(lambda: "there", "nothing", timeout_s=-1)
+
+
+def ask_in_vain(*slow: float) -> tuple[DeadlineError, int]:
+    """Wait in vain on a machine of these speeds, one a deadline; return the end, and the looks."""
+    speeds = iter(slow)
+    looks = 0
+
+    def control() -> float:
+        nonlocal looks
+        looks += 1
+        return next(speeds)
+
+    with pytest.raises(DeadlineError) as raised:
+        until(lambda: None, "a result", 0.1, control=control)
+    return raised.value, looks
+
+
+def test_an_idle_machine_gets_the_deadline_that_was_given() -> None:
+    """There is nothing to make up for."""
+    error, looks = ask_in_vain(1)
+    assert (str(error), looks) == ("waited 0.1 s for a result", 1)
+
+
+def test_a_slow_machine_gets_as_much_more_time_as_it_is_slow() -> None:
+    """And then the deadline has passed as it would have elsewhere: that is a verdict."""
+    error, looks = ask_in_vain(3, 3)
+    assert (str(error), looks) == ("waited 0.3 s for a result", 2)
+    assert not isinstance(error, BusyError)
+
+
+def test_a_machine_that_gets_slower_gets_more() -> None:
+    """The machine is looked at at each deadline anew."""
+    error, looks = ask_in_vain(2, 4, 4)
+    assert (str(error), looks) == ("waited 0.4 s for a result", 3)
+
+
+def test_a_machine_that_is_too_busy_decides_nothing() -> None:
+    """It gets a bounded time, and then an error of its own that says so."""
+    error, _ = ask_in_vain(MOST * 10, MOST * 10)
+    assert isinstance(error, BusyError)
+    assert str(error) == f"this machine is too busy to decide: waited {MOST / 10:g} s for a result"
+
+
+def test_a_busy_hour_that_is_over_at_the_end_decides() -> None:
+    """What does not come in so long a time does not come."""
+    error, _ = ask_in_vain(MOST * 10, 1)
+    assert not isinstance(error, BusyError)
+
+
+def test_what_comes_in_the_time_that_was_added_is_found() -> None:
+    """The slow machine's right answer is right."""
+    late: list[str] = []
+
+    def control() -> float:
+        late.append("there")
+        return 2
+
+    assert "there" == until(lambda: late and late[0], "a result", 0.1, control=control)
+
+
+def test_a_machine_that_computes_beside_others_is_slower_than_one_that_does_not() -> None:
+    """The control sees other processes: it is one, and more where cores are shared."""
+    spins = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        for _ in range(4 * (os.cpu_count() or 1))
+    ]
+    try:
+        until(lambda: slowness() > 1.5, "the control to see the spinning processes")
+    finally:
+        for spin in spins:
+            spin.kill()
+            spin.wait()

@@ -95,7 +95,7 @@ def test_a_recorder_hears_every_execution_from_the_first_on(stack: Stack, app: C
 def test_a_recorder_says_which_workers_are_missing(stack: Stack) -> None:
     """Two are expected, one is there: the error names it."""
     with (
-        pytest.raises(NoWorkerError, match=r"2 workers should answer.*celery@worker-1"),
+        pytest.raises(NoWorkerError, match=r"for 2 workers to answer; saw \['celery@worker-1'\]"),
         Recorder(stack.url("redis"), workers=2, timeout_s=2.0),
     ):
         pass
@@ -105,7 +105,7 @@ def test_a_recorder_that_waits_in_vain_says_what_it_saw(stack: Stack) -> None:
     """The deadline names the count that was waited for."""
     with (
         Recorder(stack.url("redis"), workers=1) as recorder,
-        pytest.raises(TimeoutError, match=r"waited 0.2 s for 3 executions to end; saw nothing"),
+        pytest.raises(TimeoutError, match=r"waited [\d.]+ s for 3 executions to end; saw nothing"),
     ):
         recorder.wait(ended=3, timeout_s=0.2)
 

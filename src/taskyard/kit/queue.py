@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -11,10 +10,11 @@ import redis
 from rich.table import Table
 from rich.text import Text
 
+from taskyard.deadline import until
+
 RESULT = "celery-task-meta-"
 UNACKED = "unacked"
 PRIORITY = "\x06\x16"
-STEP_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,12 @@ class Queues:
         """
         return not self.waiting and not self.unacknowledged
 
+    def counts(self) -> str:
+        """Say in one line how much there is in each place."""
+        waiting = {name: len(messages) for name, messages in self.waiting.items()}
+        held, results = len(self.unacknowledged), len(self.results)
+        return f"waiting {waiting}, unacknowledged {held}, results {results}"
+
     def table(self) -> Table:
         """Return the view as a table of three places."""
         table = Table(box=None, pad_edge=False)
@@ -126,6 +132,7 @@ def wait_for(
     broker: str,
     backend: str | None = None,
     timeout_s: float = 20.0,
+    what: str = "Redis to hold what is wanted",
 ) -> Queues:
     """
     Look until the view is as wanted, and return it.
@@ -136,13 +143,12 @@ def wait_for(
     Raises:
         TimeoutError: Says what was there last.
     """
-    end = time.monotonic() + timeout_s
-    while not condition(seen := look(broker, backend)):
-        if time.monotonic() > end:
-            waiting = {name: len(messages) for name, messages in seen.waiting.items()}
-            raise TimeoutError(
-                f"after {timeout_s:g} s: waiting {waiting}, unacknowledged "
-                f"{len(seen.unacknowledged)}, results {len(seen.results)}"
-            )
-        time.sleep(STEP_S)
+    seen = Queues({}, (), ())
+
+    def is_as_wanted() -> bool:
+        nonlocal seen
+        seen = look(broker, backend)
+        return condition(seen)
+
+    until(is_as_wanted, what, timeout_s, lambda: seen.counts())
     return seen

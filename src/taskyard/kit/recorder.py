@@ -16,6 +16,7 @@ from typing import Any
 from celery import Celery
 from celery.events.receiver import EventReceiver
 
+from taskyard.deadline import BusyError, DeadlineError, until
 from taskyard.kit.timeline import TaskRun, Timeline
 
 HELLO = "taskyard-hello"
@@ -29,7 +30,7 @@ ENDS = {
 }
 
 
-class NoWorkerError(TimeoutError):
+class NoWorkerError(DeadlineError):
     """Fewer workers answered than there should be."""
 
 
@@ -84,11 +85,12 @@ class Recorder:
 
     def _wait_heard(self) -> None:
         """Redis forgets what is published before somebody listens: send until it comes back."""
-        end = time.monotonic() + self._timeout_s
-        while not self._heard.wait(STEP_S):
+
+        def is_heard() -> bool:
             self._send_hello()
-            if time.monotonic() > end:
-                raise TimeoutError(f"no event came back in {self._timeout_s:g} s")
+            return self._heard.wait(STEP_S)
+
+        until(is_heard, "an event to come back", self._timeout_s)
 
     def _send_hello(self) -> None:
         with (
@@ -192,12 +194,17 @@ class Recorder:
         Raises:
             TimeoutError: Says what it waited for and what it saw last.
         """
-        end = time.monotonic() + timeout_s
-        while not condition(timeline := self.timeline()):
-            if time.monotonic() > end:
-                states = dict(Counter(run.state for run in timeline.runs))
-                raise TimeoutError(f"waited {timeout_s:g} s for {what}; saw {states or 'nothing'}")
-            time.sleep(STEP_S)
+        timeline = self.timeline()
+
+        def is_as_wanted() -> bool:
+            nonlocal timeline
+            timeline = self.timeline()
+            return condition(timeline)
+
+        def states() -> object:
+            return dict(Counter(run.state for run in timeline.runs)) or "nothing"
+
+        until(is_as_wanted, what, timeout_s, states)
         return timeline
 
     def __exit__(
@@ -226,15 +233,20 @@ def wait_for_workers(
     Raises:
         NoWorkerError: Fewer did; names them.
     """
-    end = time.monotonic() + timeout_s
     names: set[str] = set()
-    while True:
+
+    def have_answered() -> bool:
         answers: Iterable[Mapping[str, Any]] = app.control.broadcast(
             question, reply=True, timeout=0.5, limit=workers
         )
-        names |= {name for answer in answers or () for name in answer}
-        if len(names) >= workers:
-            return sorted(names)
-        if time.monotonic() > end:
-            told = ", ".join(sorted(names)) or "none"
-            raise NoWorkerError(f"{workers} workers should answer; in {timeout_s:g} s did: {told}")
+        names.update(name for answer in answers or () for name in answer)
+        return len(names) >= workers
+
+    wanted = "1 worker" if workers == 1 else f"{workers} workers"
+    try:
+        until(have_answered, f"{wanted} to answer", timeout_s, lambda: sorted(names) or "none")
+    except BusyError:
+        raise
+    except DeadlineError as error:
+        raise NoWorkerError(error.waited, error.saw) from None
+    return sorted(names)
