@@ -178,7 +178,12 @@ def test_import_goes_on(shop: Shop, stuck: dict[str, str]) -> None:
     elif shop.state(stuck_id) == "FAILURE":
         error = type(shop.app.AsyncResult(stuck_id).result).__name__
         how = f": Celery says FAILURE, {error}"
-        lost = "tasks.py: which limit comes first, the one that your code can catch?"
+        lost = {
+            "SoftTimeLimitExceeded": "tasks.py: the soft limit came, and nobody tried again. What "
+            "does import_csv do with SoftTimeLimitExceeded?",
+            "TimeLimitExceeded": "tasks.py: which limit comes first, the one that your code can "
+            "catch?",
+        }.get(error, f"tasks.py, import_csv: what raises {error}?")
     shop.require_whole(
         "stuck",
         did,

@@ -74,7 +74,7 @@ def test_a_stack_that_does_not_start_is_a_failed_requirement(verdicts) -> None:
     assert (verdict.requirement, verdict.outcome) == ("It runs.", "failed")
     assert "started your stack" in verdict.did
     assert "no-such-option" in verdict.saw
-    assert verdict.look_at.endswith("compose.yaml")
+    assert verdict.look_at == "compose.yaml:3"
 
 
 def test_an_unexpected_answer_is_a_failed_requirement(verdicts) -> None:
@@ -137,3 +137,95 @@ def test_a_check_that_breaks_its_contract_is_broken(verdicts) -> None:
     with pytest.raises(TaskyardError, match="the check of this lab is broken") as caught:
         verdicts('PUBLISHED = {"api": 8000}\n' + PASSES)
     assert "did you mean `PUBLISH`?" in str(caught.value)
+
+
+def test_a_busy_machine_fails_nobody(verdicts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was seen may be the machine's fault: it is told, and counts as no failure."""
+    monkeypatch.setattr("taskyard.learner.check.slowness", lambda: 100.0)
+    (verdict,) = verdicts(
+        'def test_it():\n    """It is quick."""\n'
+        '    require(False, did="asked", saw="nothing", expected="an answer", look_at="tasks.py")\n'
+    )
+    assert (verdict.outcome, verdict.did, verdict.saw) == ("not decided", "asked", "nothing")
+    assert verdict.look_at.startswith("what else this machine does")
+
+
+def test_a_deadline_on_a_busy_machine_is_no_failure(verdicts) -> None:
+    """The waiter knows better than the look that comes after it."""
+    (verdict,) = verdicts(
+        "from taskyard.deadline import until\n"
+        'def test_it():\n    """It comes."""\n'
+        '    until(lambda: None, "a result", 0, control=lambda: 100)\n'
+    )
+    assert (verdict.outcome, verdict.did) == ("not decided", "waited 0 s for a result")
+
+
+WORKER = (
+    COMPOSE
+    + """
+  worker:
+    image: python:3.13-slim
+    command: {command}
+"""
+)
+
+
+def test_a_fault_of_the_learner_s_code_is_found_in_it(verdicts, tmp_path: Path) -> None:
+    """A slip in `tasks.py` is one of `tasks.py`, and not of the file that starts it."""
+    (tmp_path / "tasks.py").write_text("import os\n\ndef send(address)\n    pass\n")
+    compose = WORKER.format(command="python -c 'import tasks'")
+    (verdict,) = verdicts('def test_it(stack):\n    """It runs."""\n', compose)
+    assert verdict.look_at == "tasks.py:3"
+    assert "SyntaxError" in verdict.saw
+
+
+def test_what_a_library_raised_is_looked_for_where_the_learner_called_it(
+    verdicts, tmp_path: Path
+) -> None:
+    """The last frame of the traceback is not the learner's; the one that counts is further up."""
+    (tmp_path / "tasks.py").write_text("import json\n\njson.loads('{')\n")
+    compose = WORKER.format(command="python tasks.py")
+    (verdict,) = verdicts('def test_it(stack):\n    """It runs."""\n', compose)
+    assert verdict.look_at == "tasks.py:3"
+
+
+def test_a_service_that_ends_without_a_traceback_is_looked_for_in_the_compose_file(
+    verdicts,
+) -> None:
+    """With the line of the service."""
+    compose = WORKER.format(command="python -m no_such_module")
+    (verdict,) = verdicts('def test_it(stack):\n    """It runs."""\n', compose)
+    assert verdict.look_at == "compose.yaml:10"
+
+
+def test_a_deadline_names_what_was_waited_for_and_what_the_services_wrote(verdicts) -> None:
+    """No answer is explained by the one that should have given it."""
+    (verdict,) = verdicts(
+        "from taskyard.deadline import until\n"
+        'def test_it(stack):\n    """It comes."""\n'
+        '    stack.wait_log("worker", "broker")\n'
+        '    until(lambda: None, "a result", 0, lambda: "none", control=lambda: 1)\n',
+        WORKER.format(command="python -uc 'import time; print(\"no broker\"); time.sleep(600)'"),
+    )
+    assert verdict.did == "waited 0 s for a result"
+    assert verdict.saw == "none; `worker` wrote last: no broker"
+
+
+def test_an_error_of_the_check_s_own_says_how_far_it_came(verdicts) -> None:
+    """The line of the check, as it stands there."""
+    (verdict,) = verdicts('def test_it():\n    """It answers."""\n    {}["state"]\n')
+    assert verdict.did.startswith('got as far as `{}["state"]` (check_')
+
+
+def test_a_deleted_file_is_named_with_what_brings_it_back(tmp_path: Path) -> None:
+    """Also where it is the Compose file, without which nothing starts."""
+    lab = tmp_path / "07-replicas"
+    (lab / "starter").mkdir(parents=True)
+    for name in ("compose.yaml", "tasks.py"):
+        (lab / "starter" / name).write_text("")
+    (lab / "check.py").write_text('def test_it(stack):\n    """It runs."""\n')
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    (folder / "tasks.py").write_text("")
+    (verdict,) = run(lab / "check.py", folder, choose("local"), "check-test", lambda one: None)
+    assert verdict.look_at == "`compose.yaml` is missing; `make reset-7` brings the starter back"

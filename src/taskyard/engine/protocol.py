@@ -71,7 +71,14 @@ class Run:
 
 
 class ServiceError(TaskyardError):
-    """A service died, never became healthy, or is not there; holds its last lines."""
+    """
+    A service died, never became healthy, or is not there; the message holds its last lines.
+
+    Attributes:
+        log: All that the service has written; empty where there is none.
+    """
+
+    log = ""
 
 
 class Engine(Protocol):

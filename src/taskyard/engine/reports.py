@@ -100,11 +100,13 @@ def failure(
         parts.append(f"its health check says:\n{_quote(replica.health_log)}")
     if log.strip():
         parts.append(f"`{replica.name}` wrote last:\n{_quote(log)}")
-    return ServiceError(
+    error = ServiceError(
         "; ".join(parts),
         path=project.path,
         line=project.services[replica.service].line,
     )
+    error.log = log
+    return error
 
 
 def _quote(text: str) -> str:

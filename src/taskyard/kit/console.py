@@ -17,7 +17,14 @@ from rich.text import Text
 
 PREDICT_S = 30.0
 REFRESH_S = 0.25
-MEANING = {"pass": "green", "ok": "green", "FAIL": "bold red", "not run": "dim", "without": "dim"}
+MEANING = {
+    "pass": "green",
+    "ok": "green",
+    "FAIL": "bold red",
+    "not run": "dim",
+    "busy": "yellow",
+    "without": "dim",
+}
 
 NEIGHBOURS = {"…": "...", "·": "-", "→": "->", "×": "x", "–": "-", "—": "-", "’": "'"}
 

@@ -7,6 +7,7 @@ import json
 import urllib.request
 from typing import Any
 
+from taskyard.kit.blame import meaning_of, place_in
 from taskyard.kit.stack import Stack
 
 ASK_S = 30.0
@@ -43,9 +44,12 @@ def ask(stack: Stack, service: str, port: int, path: str, content: object = None
         with urllib.request.urlopen(f"{stack.http(service, port)}{path}", body, ASK_S) as answer:
             return json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
+        last = stack.last_line(service)
+        told = f"no answer ({error}); its log ends with: {last}"
+        compose = f"compose.yaml:{stack.project.services[service].line}, the service `{service}`"
         raise Unmet(
             did=f"asked the {service} for {path}",
-            saw=f"no answer ({error}); its log ends with: {stack.last_line(service)}",
+            saw="; ".join(filter(None, (told, meaning_of(last)))),
             expected="an answer",
-            look_at="the code that the line in the log names",
+            look_at=place_in(stack.logs(service), stack.project.path.parent) or compose,
         ) from None

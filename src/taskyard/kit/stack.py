@@ -135,6 +135,14 @@ class Stack:
         lines = (line.strip() for line in reversed(self.logs(service, index).splitlines()))
         return next((line for line in lines if line.strip("- ")), "nothing")
 
+    def last_words(self) -> str:
+        """Return how each log ends that code of the learner's writes: all but the Redis ones."""
+        return "; ".join(
+            f"`{service.name}` wrote last: {self.last_line(service.name)}"
+            for service in self.project.services.values()
+            if not embedded.is_redis(service)
+        )
+
     def __enter__(self) -> Stack:
         try:
             self.up()

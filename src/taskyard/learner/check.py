@@ -13,18 +13,28 @@ from typing import Any, Literal
 
 import pytest
 
+from taskyard.deadline import MOST, BusyError, DeadlineError, slowness
 from taskyard.engine import Choice
 from taskyard.errors import TaskyardError
+from taskyard.kit.blame import meaning_of, missing_from, place_in
 from taskyard.kit.contract import Contract
 from taskyard.kit.requirement import Unmet
 from taskyard.kit.stack import Stack
 
-Outcome = Literal["passed", "failed", "not run"]
+Outcome = Literal["passed", "failed", "not decided", "not run"]
+
+BUSY = "what else this machine does now; check again when it does less"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One requirement and how it came out; the last four are empty unless it failed."""
+    """
+    One requirement and how it came out.
+
+    Attributes:
+        outcome: `not decided` where this machine was too busy to tell.
+        did: Empty where it passed or was not run, and so are the three that follow.
+    """
 
     requirement: str
     outcome: Outcome
@@ -50,6 +60,7 @@ class Check:
         self, folder: Path, choice: Choice, label: str, tell: Callable[[Verdict], None]
     ) -> None:
         self._folder, self._choice, self._label, self._tell = folder, choice, label, tell
+        self._stack: Stack | None = None
         self.verdicts: list[Verdict] = []
         self.broken = ""
         self.interrupt: BaseException | None = None
@@ -58,8 +69,8 @@ class Check:
     def stack(self, request: pytest.FixtureRequest) -> Iterator[Stack]:
         """The learner's stack, up and healthy."""
         publish = Contract.of(request.module).publish
-        stack = Stack(self._folder, self._choice, publish=publish, label=self._label)
-        with stack:
+        with Stack(self._folder, self._choice, publish=publish, label=self._label) as stack:
+            self._stack = stack
             yield stack
 
     @pytest.fixture(scope="module")
@@ -79,7 +90,7 @@ class Check:
         report = yield
         requirement = requirement_of(getattr(item, "obj", None))
         if call.excinfo is not None and call.when != "teardown":
-            verdict = _failed(requirement, call.excinfo.value, call.when == "setup", self._folder)
+            verdict = self._judge(requirement, call.excinfo, item.path)
             self.verdicts.append(verdict)
             self._tell(verdict)
         elif call.when == "call":
@@ -87,6 +98,51 @@ class Check:
             self.verdicts.append(verdict)
             self._tell(verdict)
         return report
+
+    def _judge(
+        self, requirement: str, raised: pytest.ExceptionInfo[BaseException], path: Path
+    ) -> Verdict:
+        error = raised.value
+        if not isinstance(error, Exception):
+            raise error
+        own = [one for one in raised.traceback if str(one.path) == str(path)]
+        asked = (
+            f"`{str(own[-1].statement).strip()}` ({path.name}:{own[-1].lineno + 1})"
+            if own
+            else "the start"
+        )
+        did, saw, expected, look_at = self._seen(error, asked)
+        if gone := missing_from(self._folder, path.parent):
+            look_at = f"{look_at}; {gone}" if isinstance(error, Unmet) else gone
+        if isinstance(error, BusyError) or slowness() > MOST:
+            return Verdict(requirement, "not decided", did, saw, expected, BUSY)
+        return Verdict(requirement, "failed", did, saw, expected, look_at)
+
+    def _seen(self, error: Exception, asked: str) -> tuple[str, str, str, str]:
+        """Return what was done, seen and expected, and where to look."""
+        if isinstance(error, Unmet):
+            return error.did, error.saw, error.expected, error.look_at
+        if isinstance(error, TaskyardError):
+            did = "used your running stack" if self._stack else "started your stack"
+            expected = "every service starts, stays up and becomes healthy"
+            line = error.faults[0].line
+            compose = f"compose.yaml:{line}" if line else "compose.yaml"
+            log = getattr(error, "log", "")
+            return did, str(error), expected, place_in(log, self._folder) or compose
+        if isinstance(error, DeadlineError):
+            return error.waited, *self._around(error.saw)
+        saw = str(error) if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
+        return f"got as far as {asked}", *self._around(saw)
+
+    def _around(self, saw: str) -> tuple[str, str, str]:
+        """Add what the services wrote, which is where an answer that does not come is explained."""
+        expected = "an answer"
+        if self._stack is None:
+            return saw or "nothing", expected, "compose.yaml"
+        saw = "; ".join(filter(None, (saw, self._stack.last_words(), meaning_of(saw))))
+        logs = map(self._stack.logs, self._stack.project.services)
+        places = filter(None, (place_in(log, self._folder) for log in logs))
+        return saw, expected, next(places, "the code of the service that should answer")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         modules = {item.getparent(pytest.Module) for item in session.items}
@@ -119,20 +175,6 @@ class Check:
 def requirement_of(test: object) -> str:
     """Return the first line of a test's docstring: the requirement as the README lists it."""
     return (inspect.getdoc(test) or "").partition("\n")[0]
-
-
-def _failed(requirement: str, error: BaseException, at_start: bool, folder: Path) -> Verdict:
-    if isinstance(error, Unmet):
-        return Verdict(requirement, "failed", error.did, error.saw, error.expected, error.look_at)
-    if isinstance(error, TaskyardError):
-        did = "started your stack" if at_start else "used your running stack"
-        expected = "every service starts, stays up and becomes healthy"
-        return Verdict(requirement, "failed", did, str(error), expected, f"{folder}/compose.yaml")
-    if not isinstance(error, Exception):
-        raise error
-    saw = str(error) if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
-    did, expected = "asked what the requirement asks", "an answer"
-    return Verdict(requirement, "failed", did, saw, expected, str(folder))
 
 
 def run(

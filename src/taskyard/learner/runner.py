@@ -9,10 +9,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from taskyard.course import Course, Lab
+from taskyard.deadline import BusyError
 from taskyard.engine import Choice
 from taskyard.engine.holder import end_run, kept_runs
 from taskyard.engine.reports import failure
-from taskyard.errors import TaskyardError
+from taskyard.errors import Fault, TaskyardError
+from taskyard.kit.blame import missing_from
 from taskyard.kit.console import Show
 from taskyard.kit.contract import Contract, load
 from taskyard.kit.stack import Stack, project_prefix, temporary_folder
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 
 NEEDS_DOCKER_STATUS = 3
+UNDECIDED_STATUS = 4
 
 
 class Runner:
@@ -83,6 +86,14 @@ class Runner:
         contract = Contract.of(module)
         self._begin("Lab", choice)
         self._need_docker(contract, choice)
+        try:
+            self._demo(module, contract, choice, keep)
+        except TaskyardError as error:
+            if gone := missing_from(self._folder, self._lab.folder):
+                raise TaskyardError.of([*error.faults, Fault(gone, self._folder)]) from error
+            raise
+
+    def _demo(self, module: Any, contract: Contract, choice: Choice, keep: bool) -> None:
         stack = Stack(self._folder, choice, publish=contract.publish, label=self.label)
         try:
             for warning in stack.project.warnings:
@@ -105,13 +116,18 @@ class Runner:
     def _experiment(self, module: Any, stack: Stack) -> None:
         try:
             module.demo(stack, self._show)
+        except BusyError as error:
+            self._show.say(f"{str(error).capitalize()}.", style="yellow")
+            self._show.say("Run the lab again when this machine does less.")
+            raise SystemExit(UNDECIDED_STATUS) from error
         except TimeoutError as error:
             # What a demo waits for does not come when a service has died meanwhile
             for replica in stack.ps():
                 if replica.state == "restarting" or replica.exit_code:
                     raise failure(stack.project, stack.engine, replica) from error
             hint = f"try once more; if it stays so: make doctor, and make check-{self._lab.number}"
-            raise TaskyardError(str(error), path=self._lab.demo, hint=hint) from error
+            said = f"{error}; {stack.last_words()}"
+            raise TaskyardError(said, path=stack.project.path, hint=hint) from error
 
     def _end(self, stack: Stack, keep: bool) -> None:
         if keep:
@@ -135,6 +151,10 @@ class Runner:
 
         Args:
             report: Where to write the verdicts as JSON.
+
+        Raises:
+            SystemExit: With NEEDS_DOCKER_STATUS; with UNDECIDED_STATUS if this machine is too busy
+                for a verdict, which then counts as no try.
         """
         from taskyard.learner.check import run  # pytest, which a demo need not wait for
 
@@ -144,6 +164,10 @@ class Runner:
         if report:
             content = {"requirements": [dict(verdict.as_json()) for verdict in verdicts]}
             report.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        if any(verdict.outcome == "not decided" for verdict in verdicts):
+            self._show.say()
+            self._show.say("This machine is too busy to decide. Check again when it does less.")
+            raise SystemExit(UNDECIDED_STATUS)
         passed = all(verdict.outcome == "passed" for verdict in verdicts)
         if self._desk:
             self._desk.record(self._lab, "passed" if passed else "failed")
@@ -158,9 +182,9 @@ class Runner:
         return passed
 
     def _tell(self, verdict: Verdict) -> None:
-        word = {"passed": "pass", "failed": "FAIL", "not run": "not run"}[verdict.outcome]
-        self._show.outcome(word, verdict.requirement)
-        if verdict.outcome == "failed":
+        word = {"passed": "pass", "failed": "FAIL", "not decided": "busy"}.get(verdict.outcome)
+        self._show.outcome(word or verdict.outcome, verdict.requirement)
+        if verdict.did:
             for name in ("did", "saw", "expected", "look_at"):
                 first, *rest = getattr(verdict, name).splitlines() or [""]
                 self._show.say(f"        {name.replace('_', ' ')}: {first}")
