@@ -95,7 +95,7 @@ def test_worker_sends_each_once(stack: Stack) -> None:
         waiting = sum(map(len, look(broker).waiting.values()))
         raise Unmet(
             did="asked through the broker which workers are there",
-            saw=f"no worker answered, and {waiting} messages wait in Redis",
+            saw=f"no worker answered, and {waiting} messages wait in Redis; {stack.last_words()}",
             expected="a worker that takes them",
             look_at="compose.yaml: which service runs `celery -A tasks worker`?",
         ) from None

@@ -8,6 +8,7 @@ import pytest
 
 from taskyard.course import Course, Lab
 from taskyard.engine import Choice
+from taskyard.errors import TaskyardError
 from taskyard.kit.console import Show
 from taskyard.learner.runner import Runner
 
@@ -78,3 +79,73 @@ def test_a_lab_that_needs_docker_shows_what_it_can_and_has_its_own_status(
     told = capsys.readouterr().out
     assert "This lab needs Docker: an image is built." in told
     assert "planned for files" in told
+
+
+REDIS = "services: {redis: {image: 'redis:8-alpine'}}"
+
+
+def test_a_demo_on_a_busy_machine_ends_undecided(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is wrong with the learner's files, as far as anybody can tell."""
+    demo = (
+        "from taskyard.deadline import until\n"
+        "def demo(stack, show):\n"
+        '    until(lambda: None, "a result", 0, control=lambda: 100)\n'
+    )
+    with pytest.raises(SystemExit) as stopped:
+        runner_of(tmp_path, demo, REDIS).demo(Choice("local", "you asked for it"), keep=False)
+    assert stopped.value.code == 4
+    assert "This machine is too busy to decide" in capsys.readouterr().out
+
+
+def test_a_check_on_a_busy_machine_ends_undecided(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The verdicts are reported, and the status is neither that of a pass nor of a failure."""
+    monkeypatch.setattr("taskyard.learner.check.slowness", lambda: 100.0)
+    runner = runner_of(tmp_path, "def demo(stack, show):\n    pass\n", REDIS)
+    text = 'def test_it():\n    """It comes."""\n    assert False\n'
+    (tmp_path / "check.py").write_text(text)
+    report = tmp_path / "report.json"
+    with pytest.raises(SystemExit) as stopped:
+        runner.check(Choice("local", "you asked for it"), report)
+    assert stopped.value.code == 4
+    assert '"outcome": "not decided"' in report.read_text()
+    told = capsys.readouterr().out
+    assert "busy    It comes." in told
+    assert "FAIL" not in told
+
+
+def test_a_demo_that_waits_in_vain_shows_what_the_worker_wrote(tmp_path: Path) -> None:
+    """A worker with a wrong address for its broker says so in its log, and nowhere else."""
+    demo = (
+        "from celery import Celery\n"
+        "from taskyard.kit.recorder import wait_for_workers\n"
+        "def demo(stack, show):\n"
+        '    stack.wait_log("worker", "Cannot connect")\n'
+        "    wait_for_workers(Celery(broker=stack.url()), 1, timeout_s=0)\n"
+    )
+    compose = (
+        "services:\n  redis: {image: 'redis:8-alpine'}\n"
+        "  worker:\n    image: shop\n    command: celery -b redis://rediss:6379 worker -P solo\n"
+    )
+    with pytest.raises(TaskyardError, match="for 1 worker to answer; saw none") as raised:
+        runner_of(tmp_path, demo, compose).demo(Choice("local", "you asked"), keep=False)
+    assert "`worker` wrote last: " in str(raised.value)
+    assert "rediss" in str(raised.value)
+    assert "demo.py" not in str(raised.value)
+
+
+@pytest.mark.parametrize("gone", ["compose.yaml", "tasks.py"])
+def test_a_demo_says_how_a_deleted_file_comes_back(tmp_path: Path, gone: str) -> None:
+    """Whatever goes wrong without it."""
+    lab = tmp_path / "02-image-layers"
+    (lab / "starter").mkdir(parents=True)
+    (lab / "starter" / gone).write_text("")
+    runner = runner_of(lab, "def demo(stack, show):\n    stack.up()\n", "services: {a: {image: b}}")
+    if gone == "compose.yaml":
+        (lab / "files" / gone).unlink()
+    with pytest.raises(TaskyardError) as raised:
+        runner.demo(Choice("local", "you asked for it"), keep=False)
+    assert f"`{gone}` is missing; `make reset-2` brings the starter back" in str(raised.value)

@@ -30,6 +30,8 @@ __all__ = [
 
 COMPOSE_FILE = "compose.yaml"
 LABEL_MAX = 50
+LAST_LINES = 6
+_ERROR = re.compile(r"Error\b|ERROR|CRITICAL")
 
 
 class Stack:
@@ -136,12 +138,15 @@ class Stack:
         return next((line for line in lines if line.strip("- ")), "nothing")
 
     def last_words(self) -> str:
-        """Return how each log ends that code of the learner's writes: all but the Redis ones."""
-        return "; ".join(
-            f"`{service.name}` wrote last: {self.last_line(service.name)}"
-            for service in self.project.services.values()
-            if not embedded.is_redis(service)
-        )
+        """Return what the learner's own services wrote last, an error before anything else."""
+        own = (one.name for one in self.project.services.values() if not embedded.is_redis(one))
+        return "; ".join(f"`{name}` wrote last: {self._last_error(name)}" for name in own)
+
+    def _last_error(self, service: str) -> str:
+        """A worker that cannot connect says so, and in the line below when it tries again."""
+        last = self.logs(service).splitlines()[-LAST_LINES:]
+        errors = (line.strip() for line in reversed(last) if _ERROR.search(line))
+        return next(errors, self.last_line(service))
 
     def __enter__(self) -> Stack:
         try:
