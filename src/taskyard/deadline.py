@@ -88,7 +88,9 @@ def until(
         if found := condition():
             return found
         if asked > begin + wait_s:
-            slow = (control or slowness)()
+            slow = (
+                (control or slowness)() if timeout_s > 0 else 1.0
+            )  # who asks once, waits for none
             wait_s = max(wait_s, timeout_s * min(slow, MOST))
             if asked > begin + wait_s:
                 kind = BusyError if slow > MOST else DeadlineError

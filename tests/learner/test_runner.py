@@ -91,7 +91,7 @@ def test_a_demo_on_a_busy_machine_ends_undecided(
     demo = (
         "from taskyard.deadline import until\n"
         "def demo(stack, show):\n"
-        '    until(lambda: None, "a result", 0, control=lambda: 100)\n'
+        '    until(lambda: None, "a result", 0.01, control=lambda: 100)\n'
     )
     with pytest.raises(SystemExit) as stopped:
         runner_of(tmp_path, demo, REDIS).demo(Choice("local", "you asked for it"), keep=False)

@@ -15,6 +15,7 @@ from taskyard.compose.model import Project
 from taskyard.deadline import until
 from taskyard.engine import Choice, Completed, Replica, Run, ServiceError, choose
 from taskyard.engine.embedded import redis
+from taskyard.kit.worker import says_worker, starts_worker
 
 __all__ = [
     "COMPOSE_FILE",
@@ -111,10 +112,23 @@ class Stack:
         return f"http://{host}:{number}"
 
     def workers(self) -> int:
-        """Count the replicas whose command starts a Celery worker."""
+        """
+        Count the replicas that run a Celery worker: so many nodes will answer.
+
+        Their command tells at once, also in a shell or a script. Whatever starts a worker in
+        another way, such as an image's entry point, counts once it has greeted in its log.
+        """
         services = self.project.services
-        commands = {name: services[name].command or () for name in services}
-        return sum({"celery", "worker"} <= set(commands[r.service]) for r in self.ps())
+        folder = self.project.path.parent
+        known = {name for name, one in services.items() if starts_worker(one, folder)}
+        return sum(
+            one.service in known
+            or (
+                not redis.is_redis(services[one.service])
+                and says_worker(self.logs(one.service, one.index))
+            )
+            for one in self.ps()
+        )
 
     def wait_log(self, service: str, *texts: str, timeout_s: float = 30.0) -> str:
         """
