@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -136,6 +137,29 @@ def test_an_unknown_lab_is_an_error_that_names_the_others(taskyard: Taskyard) ->
     assert "there is no lab `frist-task`" in unknown.stderr
     assert "did you mean `first-task`" in unknown.stderr
     assert "Traceback" not in unknown.stderr
+
+
+def test_progress_without_docker_names_a_lab_that_can_be_done(
+    taskyard: Taskyard, tmp_path: Path
+) -> None:
+    """Lab 02 builds images: its row says that it needs Docker, and the next step is lab 03 or 04."""
+    done = json.dumps({"labs": {"first-task": {"demo": 1, "passed": 1, "failed": 1}}})
+    tiny_course.write(tmp_path / "work" / "progress.json", done)
+    told = taskyard("progress").stdout
+    assert re.search(r"02 +Image layers +- +needs Docker", told)
+    assert re.search(r"make lab-[34]$", told.strip())
+    refused = taskyard("lab", "2")
+    assert refused.returncode == 3
+    assert refused.stdout.splitlines()[-1] == told.splitlines()[-1]
+
+
+def test_one_failed_check_is_one_try(taskyard: Taskyard, tmp_path: Path) -> None:
+    """And two are two tries."""
+    done = {"first-task": {"failed": 1}, "redis-cache": {"failed": 2}}
+    tiny_course.write(tmp_path / "work" / "progress.json", json.dumps({"labs": done}))
+    told = taskyard("progress").stdout
+    assert re.search(r"First task +- +1 try +-", told)
+    assert re.search(r"Redis cache +- +2 tries +-", told)
 
 
 def test_a_wrong_option_is_a_usage_error(taskyard: Taskyard) -> None:

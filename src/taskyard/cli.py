@@ -165,21 +165,25 @@ def down(lab: str) -> None:
 
 
 @main.command()
-def progress() -> None:
+@click.pass_obj
+def progress(engine: str | None) -> None:
     """Show what you have run and solved, and the next step."""
     from rich.table import Table
 
     from taskyard.course import Course
+    from taskyard.engine import choose
     from taskyard.kit.console import Show
     from taskyard.learner.desk import Desk
+    from taskyard.learner.runner import runs_on
 
     show, desk = Show(), Desk(Course.discover())
     table = Table(box=None, pad_edge=False)
     for heading in ("", "chapter", "demo", "check", "hints"):
         table.add_column(heading)
-    done = desk.progress()
+    done = desk.progress(runs_on(choose(engine)))
     for row in done.chapters:
-        check = "passed" if row.passed else "open" if not row.failed else f"{row.failed} tries"
+        tries = f"{row.failed} {'try' if row.failed == 1 else 'tries'}" if row.failed else "open"
+        check = "passed" if row.passed else tries if row.runs else "needs Docker"
         demo = "run" if row.demo else "-"
         number = f"{row.chapter.number:02}"
         table.add_row(number, row.chapter.title, demo, check, str(row.hints or "-"))
@@ -189,6 +193,9 @@ def progress() -> None:
     if done.next_step:
         show.say("Next:")
         show.command(done.next_step)
+    elif any(row.is_open for row in done.chapters):
+        show.say("Every check that this machine can run has passed; the others need Docker:")
+        show.command("make doctor")
     else:
         show.say("Every check has passed.")
 

@@ -361,6 +361,24 @@ def test_a_chapter_without_a_lab_is_never_the_next_step(desk: Desk, course: Cour
     assert (len(progress.chapters), progress.next_step) == (3, "")
 
 
+def test_the_next_step_passes_over_a_lab_that_cannot_be_done_here(
+    desk: Desk, course: Course
+) -> None:
+    """Its own row says so; when only such labs are left there is no next step."""
+    first, second = course.labs
+
+    def runs(lab: Lab) -> bool:
+        return lab != first
+
+    progress = desk.progress(runs)
+    assert progress.next_step == "make lab-2"
+    assert [row.runs for row in progress.chapters] == [False, True]
+    desk.record(second, "passed")
+    progress = desk.progress(runs)
+    assert progress.next_step == ""
+    assert [row.is_open for row in progress.chapters] == [True, False]
+
+
 def test_what_a_newer_version_wrote_stays(desk: Desk, lab: Lab) -> None:
     """Unknown labs and unknown keys are not ours to drop."""
     newer = {"labs": {"later": {"demo": 1}, "first-task": {"stars": 5}}, "theme": "dark"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import tiny_course
 
 from taskyard.course import Course, Lab
 from taskyard.engine import Choice
@@ -149,3 +150,21 @@ def test_a_demo_says_how_a_deleted_file_comes_back(tmp_path: Path, gone: str) ->
     with pytest.raises(TaskyardError) as raised:
         runner.demo(Choice("local", "you asked for it"), keep=False)
     assert f"`{gone}` is missing; `make reset-2` brings the starter back" in str(raised.value)
+
+
+@pytest.mark.parametrize("command", ["demo", "check"])
+def test_a_lab_that_needs_docker_names_the_next_one_that_does_not(
+    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same command as in `make progress`."""
+    course = Course.discover(tiny_course.build(tmp_path / "course"))
+    first, _ = course.labs
+    first.demo.write_text(DEMO)
+    runner = Runner(course, first, Show())
+    choice = Choice("local", "no Docker engine answers")
+    with pytest.raises(SystemExit):
+        runner.demo(choice, keep=False) if command == "demo" else runner.check(choice)
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "Come back to this lab with Docker. Without it you can go on:",
+        "  $ make lab-2",
+    ]

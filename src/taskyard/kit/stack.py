@@ -124,7 +124,7 @@ class Stack:
         return sum(
             one.service in known
             or (
-                not redis.is_redis(services[one.service])
+                not redis.stands_for(services[one.service])
                 and says_worker(self.logs(one.service, one.index))
             )
             for one in self.ps()

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -146,12 +146,17 @@ class Desk:
         with self._locked():
             self._file.add(lab.slug, event)
 
-    def progress(self) -> Progress:
-        """Return what was done in each chapter, and the next command."""
+    def progress(self, runs: Callable[[Lab], bool] = lambda _lab: True) -> Progress:
+        """
+        Return what was done in each chapter, and the next command.
+
+        Args:
+            runs: Whether a lab can be done on this machine; the next command is of one that can.
+        """
         if not self._file.path.exists():
-            return self._file.summary(self.course)  # nothing to protect: leave no folder behind
+            return self._file.summary(self.course, runs)  # nothing to protect: leave no folder
         with self._locked():
-            return self._file.summary(self.course)
+            return self._file.summary(self.course, runs)
 
     def next_hint(self, lab: Lab) -> Hint:
         """

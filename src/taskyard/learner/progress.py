@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from taskyard.course import Chapter, Course
+from taskyard.course import Chapter, Course, Lab
 from taskyard.files import free_name, write
 
 Event = Literal["demo", "passed", "failed", "hint", "solution"]
@@ -16,7 +16,14 @@ Event = Literal["demo", "passed", "failed", "hint", "solution"]
 
 @dataclass(frozen=True)
 class ChapterProgress:
-    """What was done in one chapter; `failed` counts checks, `hints` those that were read."""
+    """
+    What was done in one chapter.
+
+    Attributes:
+        failed: How many checks failed.
+        hints: How many were read.
+        runs: Whether the lab can be done on this machine.
+    """
 
     chapter: Chapter
     demo: bool = False
@@ -24,14 +31,27 @@ class ChapterProgress:
     failed: int = 0
     hints: int = 0
     solution: bool = False
+    runs: bool = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a lab whose check has not passed."""
+        return self.chapter.lab is not None and not self.passed
 
 
 @dataclass(frozen=True)
 class Progress:
-    """All chapters in order, and the command that comes next; empty when every check passed."""
+    """All chapters in order."""
 
     chapters: tuple[ChapterProgress, ...]
-    next_step: str
+
+    @property
+    def next_step(self) -> str:
+        """The command that comes next; empty where no lab is left that this machine can run."""
+        for row in self.chapters:
+            if row.is_open and row.runs:
+                return f"make {'check' if row.demo else 'lab'}-{row.chapter.number}"
+        return ""
 
 
 class ProgressFile:
@@ -61,27 +81,32 @@ class ProgressFile:
         lab[event] = lab.get(event, 0) + 1
         write(self.path, json.dumps(data, indent=2).encode() + b"\n")
 
-    def summary(self, course: Course) -> Progress:
-        """Return what was done in each chapter and what comes next."""
+    def summary(self, course: Course, runs: Callable[[Lab], bool]) -> Progress:
+        """
+        Return what was done in each chapter and what comes next.
+
+        Args:
+            runs: Whether a lab can be done on this machine; asked for those that are open.
+        """
         rows: list[ChapterProgress] = []
-        next_step = ""
         for chapter in course.chapters:
             if chapter.lab is None:
                 rows.append(ChapterProgress(chapter))
                 continue
             counts = self.counts(chapter.lab.slug)
-            row = ChapterProgress(
-                chapter=chapter,
-                demo=counts["demo"] > 0,
-                passed=counts["passed"] > 0,
-                failed=counts["failed"],
-                hints=counts["hint"],
-                solution=counts["solution"] > 0,
+            passed = counts["passed"] > 0
+            rows.append(
+                ChapterProgress(
+                    chapter=chapter,
+                    demo=counts["demo"] > 0,
+                    passed=passed,
+                    failed=counts["failed"],
+                    hints=counts["hint"],
+                    solution=counts["solution"] > 0,
+                    runs=passed or runs(chapter.lab),
+                )
             )
-            rows.append(row)
-            if not next_step and not row.passed:
-                next_step = f"make {'check' if row.demo else 'lab'}-{chapter.number}"
-        return Progress(tuple(rows), next_step)
+        return Progress(tuple(rows))
 
     def load(self) -> dict[str, Any]:
         """Read the file; one that cannot be read is put aside, and `said` says so."""

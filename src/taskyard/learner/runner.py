@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
 
 NEEDS_DOCKER_STATUS = 3
 UNDECIDED_STATUS = 4
+
+
+class Told(SystemExit):
+    """The end of a command that has said all there is to say, with a status for scripts."""
+
+
+def runs_on(choice: Choice) -> Callable[[Lab], bool]:
+    """Return a question: can a lab be done on this engine?"""
+    return lambda lab: not _lacks_docker(Contract.of(load(lab.demo)), choice)
+
+
+def _lacks_docker(contract: Contract, choice: Choice) -> bool:
+    return choice.name != "docker" and bool(contract.needs_docker)
 
 
 class Runner:
@@ -63,9 +77,9 @@ class Runner:
             check: Whether it is the check that stops, which may have something else to show.
 
         Raises:
-            SystemExit: With NEEDS_DOCKER_STATUS.
+            Told: With NEEDS_DOCKER_STATUS.
         """
-        if choice.name == "docker" or not contract.needs_docker:
+        if not _lacks_docker(contract, choice):
             return
         self._show.say(f"This lab needs Docker: {contract.needs_docker}")
         show = contract.without_docker
@@ -73,7 +87,13 @@ class Runner:
             show = contract.check_without_docker
         if show:
             show(self._folder, self._show)
-        raise SystemExit(NEEDS_DOCKER_STATUS)
+        self._show.say()
+        if next_step := self._desk and self._desk.progress(runs_on(choice)).next_step:
+            self._show.say("Come back to this lab with Docker. Without it you can go on:")
+            self._show.command(next_step)
+        else:
+            self._show.say("Come back to this lab with Docker.")
+        raise Told(NEEDS_DOCKER_STATUS)
 
     def demo(self, choice: Choice, keep: bool) -> None:
         """
