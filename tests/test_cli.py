@@ -142,7 +142,7 @@ def test_an_unknown_lab_is_an_error_that_names_the_others(taskyard: Taskyard) ->
 def test_progress_without_docker_names_a_lab_that_can_be_done(
     taskyard: Taskyard, tmp_path: Path
 ) -> None:
-    """Lab 02 builds images: its row says that it needs Docker, and the next step is lab 03 or 04."""
+    """Lab 02 builds images: its row says that it needs Docker, and a later one is next."""
     done = json.dumps({"labs": {"first-task": {"demo": 1, "passed": 1, "failed": 1}}})
     tiny_course.write(tmp_path / "work" / "progress.json", done)
     told = taskyard("progress").stdout

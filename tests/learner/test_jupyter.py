@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,36 @@ def test_running_and_saving_a_copy_does_not_count_as_a_change(course: Course) ->
     publish(course.root / "notebooks" / NAME, "version two")
     assert lay_out(course, desk) == []
     assert (notebooks(desk), text_of(desk / NAME)) == ([NAME], "version two")
+
+
+@pytest.mark.parametrize("place", ["work/notebooks", "../elsewhere"])
+def test_a_copy_answers_no_question_before_it_is_asked(course: Course, place: str) -> None:
+    desk = course.root / place
+    committed = (course.root / "notebooks" / NAME).read_bytes()
+    lay_out(course, desk)
+    code = json.loads((desk / NAME).read_bytes())["cells"][1]
+    assert (code["outputs"], code["execution_count"]) == ([], None)
+    assert code["source"] == ["print(42)"]
+    assert (course.root / "notebooks" / NAME).read_bytes() == committed
+
+
+@pytest.mark.parametrize(("mine", "kept"), [("version one", "version two"), ("mine", "mine")])
+def test_a_copy_from_the_time_when_copies_had_outputs_is_renewed_unless_it_was_edited(
+    course: Course, mine: str, kept: str
+) -> None:
+    desk = course.root / "work" / "notebooks"
+    desk.mkdir(parents=True)
+    before = (course.root / "notebooks" / NAME).read_bytes()
+    cells = repr([("markdown", "version one"), ("code", "print(42)")]).encode()
+    digests = {"version": before, "cells": cells}
+    record = {NAME: {name: sha256(what).hexdigest() for name, what in digests.items()}}
+    (desk / ".copied.json").write_text(json.dumps(record))
+    publish(desk / NAME, mine)
+    assert lay_out(course, desk) == []
+    assert '"42"' in (desk / NAME).read_text()
+    publish(course.root / "notebooks" / NAME, "version two")
+    assert len(lay_out(course, desk)) == (mine == "mine")
+    assert text_of(desk / NAME) == kept
 
 
 def test_a_run_copy_stays_while_the_course_has_no_new_version(course: Course) -> None:

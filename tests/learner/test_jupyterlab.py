@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -115,8 +116,9 @@ def address(course: Course, tmp_path: Path) -> Iterator[str]:
 
 
 def test_the_first_notebook_opens_runs_as_committed_and_no_request_leaves_the_machine(
-    address: str, browser: Browser, tmp_path: Path
+    address: str, browser: Browser, course: Course, tmp_path: Path
 ) -> None:
+    """It opens without the answers to its questions, and then gives the committed ones."""
     outside: list[str] = []
 
     def note(request: Request) -> None:
@@ -130,10 +132,8 @@ def test_the_first_notebook_opens_runs_as_committed_and_no_request_leaves_the_ma
     page.locator(".jp-RenderedMermaid img").wait_for()
     dialogs = page.locator(".jp-Dialog, .Toastify__toast").count()
     link = page.get_by_role("link", name="the lab").get_attribute("href")
-    committed = page.evaluate(CELLS)
+    opened = page.evaluate(CELLS)
     page.screenshot(path=tmp_path / "opened.png")
-    # Cleared first: a count from the build would look like a cell that has run.
-    page.evaluate(COMMAND, "notebook:clear-all-cell-outputs")
     page.evaluate(COMMAND, "notebook:run-all-cells")
     page.wait_for_function(RAN, timeout=60_000)
     ran = page.evaluate(CELLS)
@@ -141,6 +141,8 @@ def test_the_first_notebook_opens_runs_as_committed_and_no_request_leaves_the_ma
     page.close()
     assert dialogs == 0
     assert link and link.partition("?")[0].endswith("README.md")
+    assert [output for cell in opened for output in shown(cell)] == []
+    committed = json.loads(course.chapters[0].notebook.read_bytes())["cells"]
     assert [shown(cell) for cell in ran] == [shown(cell) for cell in committed]
     assert outside == []
 

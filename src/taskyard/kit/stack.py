@@ -153,7 +153,7 @@ class Stack:
 
     def last_words(self) -> str:
         """Return what the learner's own services wrote last, an error before anything else."""
-        own = (one.name for one in self.project.services.values() if not embedded.is_redis(one))
+        own = (one.name for one in self.project.services.values() if not redis.stands_for(one))
         return "; ".join(f"`{name}` wrote last: {self._last_error(name)}" for name in own)
 
     def _last_error(self, service: str) -> str:

@@ -18,7 +18,7 @@ _BANNER = re.compile(r"^ *-+ \S+@\S+ v\d+\.", re.MULTILINE)
 
 
 def starts_worker(service: Service, folder: Path) -> bool:
-    """Tell whether a service's command is a worker's: itself, in a shell, or in a script of ours."""
+    """Tell whether a service's command is a worker's: itself, in a shell, or in a script here."""
     words = [*_words(service.entrypoint), *_words(service.command)]
     for word in list(words):
         script = folder / word.lstrip("/")

@@ -64,6 +64,7 @@ def lay_out(course: Course, folder: Path) -> list[str]:
 
     A copy that the learner did not edit is renewed when the course has a new version. Beside one
     that they did edit, the new version gets a name of its own: `01-first-task.new.ipynb`.
+    A copy has no outputs: they would answer each question before it is asked.
 
     Returns:
         Sentences for the learner.
@@ -162,13 +163,14 @@ def _cells(content: bytes) -> str:
 
 
 def _for_desk(content: bytes, course: Course, folder: Path) -> bytes:
-    """Let the relative links lead from the desk to where they lead from `notebooks/`."""
-    if not folder.is_relative_to(course.root):
-        return content
+    """Clear the outputs; let the relative links lead to where they lead from `notebooks/`."""
+    is_near = folder.is_relative_to(course.root)
     way = Path(os.path.relpath(course.root / "notebooks", folder))
     notebook = json.loads(content)
     for cell in notebook["cells"]:
-        if cell["cell_type"] == "markdown":
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+        elif cell["cell_type"] == "markdown" and is_near:
             text = relink("".join(cell["source"]), partial(_from_desk, way))
             cell["source"] = text.splitlines(keepends=True)
     return f"{json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)}\n".encode()

@@ -34,7 +34,7 @@ class Told(SystemExit):
 
 
 def runs_on(choice: Choice) -> Callable[[Lab], bool]:
-    """Return a question: can a lab be done on this engine?"""
+    """Return a question, which tells whether a lab can be done on this engine."""
     return lambda lab: not _lacks_docker(Contract.of(load(lab.demo)), choice)
 
 
