@@ -1,33 +1,49 @@
 # Each target is one line that calls the package; `make` alone prints them from their ## comments.
 # Works with GNU make 3.81 (macOS) and later.
 .DEFAULT_GOAL := help
+# Without make's own rules, which make `lab-` of `lab-.o`.
+MAKEFLAGS += -r
+.SUFFIXES:
+# To hand them on, make would run what they hold; where they are used below, nothing does.
+unexport ENGINE SERVICE name
 
 # What a target needs is installed when it is first needed: requirements/lab.txt makes .venv/.lab.
 STAMPS := .venv/.lab .venv/.notebook .venv/.test .venv/.postgres
 PY := .venv/bin/python
+# One word for the shell, whatever it holds: what somebody calls a lab is not run.
+quoted = '$(subst ','\'',$1)'
 # It is told who make is, so that it ends when make is killed.
-TASKYARD := TASKYARD_MAKE=$$PPID exec $(PY) -m taskyard $(if $(ENGINE),--engine $(ENGINE))
+TASKYARD := TASKYARD_MAKE=$$PPID exec $(PY) -m taskyard $(if $(ENGINE),--engine $(call quoted,$(value ENGINE)))
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60 --nbval-sanitize-with=sanitize.cfg
 
 ##@ Learn (N is the number of a chapter)
 
 lab-%: .venv/.lab FORCE ## Run the experiment of chapter N (ENGINE=docker or local, KEEP=1 leaves it up)
-	@$(TASKYARD) lab $*
+	@$(TASKYARD) lab $(call quoted,$*)
 
 check-%: .venv/.lab FORCE ## Check your files in work/labs/ against the requirements of chapter N
-	@$(TASKYARD) check $*
+	@$(TASKYARD) check $(call quoted,$*)
 
 hint-%: .venv/.lab FORCE ## Show the next hint of chapter N
-	@$(TASKYARD) hint $*
+	@$(TASKYARD) hint $(call quoted,$*)
 
 solution-%: .venv/.lab FORCE ## Compare your files with the solution of chapter N
-	@$(TASKYARD) solution $*
+	@$(TASKYARD) solution $(call quoted,$*)
 
 reset-%: .venv/.lab FORCE ## Put the starter of chapter N back; your files are kept beside it
-	@$(TASKYARD) reset $*
+	@$(TASKYARD) reset $(call quoted,$*)
+
+ps-%: .venv/.lab FORCE ## Show what a kept lab N has running: ports and logs
+	@$(TASKYARD) ps $(call quoted,$*)
+
+logs-%: .venv/.lab FORCE ## Show the logs of a kept lab N (SERVICE=worker for one service)
+	@$(TASKYARD) logs $(call quoted,$*) --service $(call quoted,$(value SERVICE))
+
+shell-%: .venv/.lab FORCE ## Open a shell beside a service of a kept lab N (SERVICE=worker)
+	@$(TASKYARD) shell $(call quoted,$*) --service $(call quoted,$(value SERVICE))
 
 down-%: .venv/.lab FORCE ## Remove what a kept lab N left running
-	@$(TASKYARD) down $*
+	@$(TASKYARD) down $(call quoted,$*)
 
 progress: .venv/.lab FORCE ## Show what you have run and solved, and the next step
 	@$(TASKYARD) progress
@@ -49,7 +65,7 @@ down: FORCE ## Stop and remove these containers; your notebooks stay in their vo
 ##@ Write
 
 new: .venv/.lab FORCE ## Make the next chapter from the templates: make new name=work-queues
-	@$(TASKYARD) new '$(name)'
+	@$(TASKYARD) new $(call quoted,$(value name))
 
 notebooks: .venv/.notebook FORCE ## Build the notebooks of the chapters that changed
 	@$(TASKYARD) notebooks

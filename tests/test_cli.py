@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import redis
 import tiny_course
 from processes import left_of
 
@@ -34,12 +35,12 @@ def environment(work: Path, **more: str) -> Mapping[str, str]:
 def taskyard(tmp_path: Path) -> Taskyard:
     """Run `python -m taskyard` with a desk below `tmp_path`, in a terminal of 60 columns."""
 
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, input: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "taskyard", *arguments],
             env=environment(tmp_path / "work", **more),
             cwd=ROOT,
-            stdin=subprocess.DEVNULL,
+            input=input,
             capture_output=True,
             text=True,
             timeout=DEADLINE_S * 2,
@@ -120,6 +121,54 @@ def test_a_kept_stack_answers_until_it_is_taken_down(
     assert "removing taskyard-first-task-" in taskyard("down", "1").stdout
     assert [] == left()
     assert "Nothing of this lab is running." in taskyard("down", "1").stdout
+
+
+@pytest.mark.parametrize(
+    ("engine", "lines"),
+    [
+        pytest.param(
+            "local",
+            ("redis-1: running healthy", "log: /", "make shell-1 SERVICE=worker"),
+            marks=pytest.mark.xdist_group("lab-1"),
+        ),
+        pytest.param(
+            "docker",
+            ("redis-1: Up", "log: docker logs taskyard-", "docker exec -it taskyard-"),
+            marks=[pytest.mark.docker, pytest.mark.xdist_group("lab-1-docker")],
+        ),
+    ],
+)
+def test_a_kept_stack_can_be_looked_at(
+    taskyard: Taskyard, left: Callable[[], list[str]], engine: str, lines: tuple[str, ...]
+) -> None:
+    """Where it answers, its logs, a shell in it; the next run says that it is there."""
+    there = {"DOCKER_HOST": ""} if engine == "docker" else {}
+    kept = taskyard("--engine", engine, "lab", "1", KEEP="1", **there)
+    try:
+        address = re.search(r"port 6379: 127\.0\.0\.1:(\d+)", kept.stdout)
+        assert address, kept.stdout + kept.stderr
+        assert redis.Redis(port=int(address[1])).ping()
+        seen = taskyard("ps", "1", **there)
+        for line in lines:
+            assert line in kept.stdout
+            assert line in seen.stdout or line.startswith(("make", "docker exec"))
+        logs = taskyard("logs", "1", "--service", "worker", **there).stdout
+        assert "tasks.send_email" in logs
+        assert taskyard("logs", "1", **there).stdout.startswith("redis-1")
+        command = "celery -A tasks inspect ping\n"
+        inside = taskyard("shell", "1", "--service", "worker-1", input=command, **there).stdout
+        assert "1 node online" in inside
+        unknown = taskyard("shell", "1", "--service", "wroker", **there)
+        assert (unknown.returncode, unknown.stdout) == (1, "")
+        assert "did you mean `worker`?" in unknown.stderr
+        again = " ".join(taskyard("--engine", engine, "check", "1", **there).stdout.split())
+        assert re.search(r"`taskyard-first-task-\S+` still runs; .*make down-1", again)
+    finally:
+        taskyard("down", "1", **there)
+    assert [] == left()
+    gone = taskyard("ps", "1", **there)
+    assert gone.returncode == 1
+    assert "KEEP=1 make lab-1" in gone.stderr
 
 
 def test_a_forced_engine_never_falls_back(taskyard: Taskyard) -> None:

@@ -164,6 +164,34 @@ def down(lab: str) -> None:
     _runner(lab).down()
 
 
+SERVICE = click.option(
+    "--service", default="", help="A service such as worker, or one replica such as worker-2."
+)
+
+
+@main.command()
+@click.argument("lab")
+def ps(lab: str) -> None:
+    """Show how the services of a kept lab are, and where they answer."""
+    _runner(lab).ps()
+
+
+@main.command()
+@click.argument("lab")
+@SERVICE
+def logs(lab: str, service: str) -> None:
+    """Show what the services of a kept lab wrote."""
+    _runner(lab).logs(service)
+
+
+@main.command()
+@click.argument("lab")
+@SERVICE
+def shell(lab: str, service: str) -> None:
+    """Open a shell beside a service of a kept lab."""
+    _runner(lab).shell(service)
+
+
 @main.command()
 @click.pass_obj
 def progress(engine: str | None) -> None:

@@ -102,6 +102,16 @@ def kept_runs(temporary: Path, prefix: str) -> list[About]:
     return [json.loads(note.read_text()) for note in notes]
 
 
+def ask_run(about: About, do: str) -> Any:
+    """
+    Give an order to a run that another process started, and return the answer.
+
+    Raises:
+        TaskyardError: Its supervisor is gone, or refuses the order.
+    """
+    return _ask(Path(about["state"]), do, ORDER_S)
+
+
 def end_run(about: About) -> None:
     """End a run that another process started, also one whose supervisor is gone."""
     state = Path(about["state"])

@@ -7,12 +7,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from taskyard.course import Course, Lab
 from taskyard.deadline import BusyError
 from taskyard.engine import Choice
 from taskyard.engine.holder import end_run, kept_runs
+from taskyard.engine.kept import KeptRun, find_kept
 from taskyard.engine.reports import failure
 from taskyard.errors import Fault, TaskyardError
 from taskyard.kit.blame import missing_from
@@ -68,6 +69,9 @@ class Runner:
         self._show.say(str(choice), style="dim")
         for notice in self._desk.notices(self._lab) if self._desk else ():
             self._show.say(f"note: {notice}", style="yellow")
+        for run in self._kept():
+            note = f"note: `{run.name}` still runs; this ends it: make down-{self._lab.number}"
+            self._show.say(note, style="yellow")
 
     def _need_docker(self, contract: Contract, choice: Choice, *, check: bool = False) -> None:
         """
@@ -152,11 +156,62 @@ class Runner:
     def _end(self, stack: Stack, keep: bool) -> None:
         if keep:
             stack.close(keep=True)
-            self._show.say("The stack stays up. When you have seen enough:")
-            self._show.command(f"make down-{self._lab.number}")
+            self._show_kept()
             return
         with self._show.step("taking the stack down"):
             stack.close()
+
+    def _kept(self) -> list[KeptRun]:
+        return find_kept(temporary_folder(), project_prefix(self.label))
+
+    def _show_kept(self) -> None:
+        run, number = self._kept()[-1], self._lab.number
+        self._show.say()
+        self._show.say("The stack stays up:")
+        self._show_replicas(run)
+        replica = run.replicas()[-1]
+        self._show.say("Look around in it, and remove it when you have seen enough:")
+        for line in (
+            f"make ps-{number}",
+            f"make logs-{number} SERVICE={replica.service}",
+            run.shell_line(replica, number),
+            f"make down-{number}",
+        ):
+            self._show.command(line)
+
+    def _show_replicas(self, run: KeptRun) -> None:
+        """Say of each replica how it is, where it answers, and where its log is."""
+        for replica in run.replicas():
+            self._show.raw(f"  {replica.name}: {replica.state}")
+            for port, address in replica.addresses.items():
+                self._show.raw(f"    port {port}: {address}")
+            self._show.raw(f"    log: {replica.log}")
+
+    def ps(self) -> None:
+        """Show what kept runs of this lab have running."""
+        for run in self._kept_or_stop():
+            self._show.title(f"{run.name} ({run.engine} engine)")
+            self._show_replicas(run)
+
+    def logs(self, service: str) -> None:
+        """Print the logs of the last kept run: all of them, or those of a service."""
+        run = self._kept_or_stop()[-1]
+        for replica in run.find(service):
+            self._show.title(replica.name)
+            self._show.raw(run.log(replica))
+
+    def shell(self, service: str) -> NoReturn:
+        """Become a shell beside a service of the last kept run."""
+        run = self._kept_or_stop()[-1]
+        replica = run.find(service)[0]
+        run.shell(replica)
+
+    def _kept_or_stop(self) -> list[KeptRun]:
+        if runs := self._kept():
+            return runs
+        number = self._lab.number
+        what = "nothing of this lab is running"
+        raise TaskyardError(what, hint=f"start it and leave it up: KEEP=1 make lab-{number}")
 
     def _next_step(self, module: ModuleType) -> None:
         number, folder = self._lab.number, _short(self._folder)

@@ -1,0 +1,50 @@
+"""What make does with the words that it is given."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from taskyard.files import ROOT
+
+
+def make(*words: str, work: Path) -> subprocess.CompletedProcess[str]:
+    """Run make with a desk of the test's own and without Docker."""
+    env = {**os.environ, "TASKYARD_WORK": str(work), "DOCKER_HOST": "unix:///nonexistent"}
+    command = ["make", *words]
+    return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("lab-1;touch {}",),
+        ("hint-'$(touch {})'",),
+        ("down-`touch {}`",),
+        ("new", "name='; touch {}; '"),
+        ("new", "name=$(shell touch {})"),
+        ("lab-x", "ENGINE=local; touch {}"),
+        ("logs-x", "SERVICE=$(shell touch {})"),
+    ],
+)
+def test_what_a_name_holds_is_not_run(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """It is a name to look up, and then an error of ours."""
+    ran = f".ran-{os.getpid()}"  # below the working directory: make splits a target at a slash
+    try:
+        told = make(*(word.format(ran) for word in words), work=tmp_path)
+        assert not (ROOT / ran).exists()
+    finally:
+        (ROOT / ran).unlink(missing_ok=True)
+    assert told.returncode == 2
+    assert "rror: " in told.stderr
+
+
+def test_a_target_without_a_number_is_not_made_by_a_rule_of_make_s_own(tmp_path: Path) -> None:
+    """There is a rule for `lab-.o`, and make knows how to link that to `lab-`."""
+    told = make("lab-", work=tmp_path)
+    assert told.returncode == 2
+    assert ".o" not in told.stderr
+    assert "No rule to make target 'lab-'" in told.stderr.replace("`", "'")
