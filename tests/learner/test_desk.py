@@ -6,7 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from random import random
 
 import pytest
 import tiny_course
@@ -15,6 +19,7 @@ from tiny_course import write
 from taskyard.course import Course, Lab
 from taskyard.errors import TaskyardError
 from taskyard.files import ROOT
+from taskyard.learner import desk as desk_module
 from taskyard.learner.desk import Desk
 
 KILLED_IN_MID_WRITE = """
@@ -27,6 +32,17 @@ from taskyard.learner.desk import Desk
 os.fsync = lambda _file: os._exit(9)  # the moment between the bytes and their name
 course = Course.discover(Path(sys.argv[1]))
 Desk(course).record(course.lab(1), "passed")
+"""
+
+RESET_WITHOUT_ROOM = """
+import resource, sys
+from pathlib import Path
+from taskyard.course import Course
+from taskyard.learner.desk import Desk
+
+course = Course.discover(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+Desk(course).reset(course.lab(1))
 """
 
 
@@ -205,6 +221,70 @@ def test_a_renewal_that_was_cut_is_finished(desk: Desk, lab: Lab) -> None:
     assert text(folder / "compose.yaml") == "services: {a: {}}\n"
 
 
+def test_a_save_just_before_a_file_is_renewed_is_kept(
+    desk: Desk, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The learner saves after all files were looked at, and before they are replaced."""
+    folder = desk.folder(lab)
+    write(lab.starter / "tasks.py", "better\n")
+    digests = desk_module._digests
+
+    def save_after_the_look(files: Mapping[Path, Path]) -> dict[str, str]:
+        found = digests(files)
+        if folder / "tasks.py" in files.values():
+            write(folder / "tasks.py", "mine\n")
+        return found
+
+    monkeypatch.setattr(desk_module, "_digests", save_after_the_look)
+    desk.folder(lab)
+    assert text(folder / "tasks.py") == "mine\n"
+    (notice,) = desk.notices(lab)
+    assert "are left as they are" in notice
+
+
+@pytest.mark.parametrize("way", ["in place", "by another name"])
+def test_a_save_at_any_moment_of_a_renewal_is_kept(course: Course, lab: Lab, way: str) -> None:
+    """Editors save in both ways; a hundred of their saves meet a hundred renewals."""
+    desk = Desk(course)
+    place = desk.folder(lab) / "tasks.py"
+    lost = []
+    for number in range(100):
+        desk.reset(lab)
+        write(lab.starter / "tasks.py", f"better {number}\n")
+        mine = f"mine {number}\n"
+        saver = threading.Thread(target=save, args=(place, mine, way, random() * 0.01))
+        saver.start()
+        desk.folder(lab)
+        saver.join()
+        held = [text(path) for path in place.parent.glob("*tasks.py*")]
+        if mine not in held:
+            lost.append((mine, held))
+        for path in place.parent.glob("*tasks.py*"):
+            path.unlink()
+    assert lost == []
+
+
+def save(path: Path, content: str, way: str, after_s: float) -> None:
+    """Write a file as an editor does."""
+    time.sleep(after_s)  # which moment it meets is left to chance
+    if way == "in place":
+        path.write_text(content)
+    else:
+        new = path.with_name("tasks.py~")
+        new.write_text(content)
+        new.replace(path)
+
+
+def test_a_renewal_that_was_killed_between_two_names_is_finished(desk: Desk, lab: Lab) -> None:
+    """The file that it had moved aside comes back, and is renewed."""
+    folder = desk.folder(lab)
+    write(lab.starter / "tasks.py", "better\n")
+    (folder / "tasks.py").rename(folder / ".tasks.py.aside")
+    desk.folder(lab)
+    assert text(folder / "tasks.py") == "better\n"
+    assert not (folder / ".tasks.py.aside").exists()
+
+
 @pytest.mark.parametrize("memory", [None, "{", "[]", '{"files": 1, "told": ""}'])
 def test_a_desk_without_memory_keeps_its_files(desk: Desk, lab: Lab, memory: str | None) -> None:
     """Where nobody knows what was copied, everything is the learner's."""
@@ -232,6 +312,18 @@ def test_reset_keeps_the_old_folder_beside(desk: Desk, lab: Lab) -> None:
         assert text(desk.folder(lab) / "tasks.py") == "send()\n"
     assert kept == [desk.root / "labs" / "first-task.1", desk.root / "labs" / "first-task.2"]
     assert [text(path / "tasks.py") for path in kept if path] == ["first\n", "second\n"]
+
+
+def test_reset_on_a_full_disk_moves_nothing(desk: Desk, lab: Lab) -> None:
+    """The copy of the starter comes first: where it fails, the learner's files are in place."""
+    folder = desk.folder(lab)
+    write(folder / "tasks.py", "mine\n")
+    write(lab.starter / "large.txt", "x" * 100_000)
+    full = [sys.executable, "-c", RESET_WITHOUT_ROOM, str(desk.course.root)]
+    told = subprocess.run(full, cwd=ROOT, capture_output=True, text=True)
+    assert "your folder `work/` cannot be used: file too large" in told.stderr
+    assert [path.name for path in folder.parent.iterdir() if path.name[0] != "."] == ["first-task"]
+    assert text(folder / "tasks.py") == "mine\n"
 
 
 def test_reset_never_takes_a_name_that_is_taken(desk: Desk, lab: Lab) -> None:
@@ -467,7 +559,9 @@ def test_a_desk_that_cannot_be_written_says_what_to_do(course: Course, lab: Lab)
     place = write(course.root / "elsewhere", "a file\n")
     desk = Desk(course, place)
     for use in (desk.folder, desk.reset, desk.diff, desk.next_hint):
-        with pytest.raises(TaskyardError, match="the desk cannot be used: ") as raised:
+        with pytest.raises(
+            TaskyardError, match="your folder `elsewhere/` cannot be used: "
+        ) as raised:
             use(lab)
         assert "`export TASKYARD_WORK=" in raised.value.faults[0].hint
     assert text(place) == "a file\n"

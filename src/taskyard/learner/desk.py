@@ -15,7 +15,7 @@ from pathlib import Path
 
 from taskyard.course import Course, Lab
 from taskyard.errors import TaskyardError
-from taskyard.files import free_name, write
+from taskyard.files import free_name, recover, renew, write
 from taskyard.learner.progress import Event, Progress, ProgressFile
 from taskyard.pages.page import Page
 
@@ -121,8 +121,7 @@ class Desk:
                 if place.is_dir() and _digests(_files(place)) == _digests(lab.files("starter")):
                     return None
                 kept = free_name(place)
-                place.rename(kept)
-            self._copy(lab)
+            self._copy(lab, kept)
         return kept
 
     def diff(self, lab: Lab) -> str:
@@ -179,18 +178,28 @@ class Desk:
     def _place(self, lab: Lab) -> Path:
         return self.root / "labs" / lab.slug
 
-    def _copy(self, lab: Lab) -> None:
-        """Put the starter in place as a whole: a crash leaves nothing that looks complete."""
+    def _copy(self, lab: Lab, kept: Path | None = None) -> None:
+        """
+        Put the starter in place as a whole: a crash leaves nothing that looks complete.
+
+        Args:
+            kept: Where the learner's folder goes, once the copy is whole.
+        """
         place = self._place(lab)
         new = place.with_name(f".{lab.slug}.new")
         if new.exists():
             shutil.rmtree(new)  # of a run that was killed in mid-copy; it holds course files only
         lab.assemble("starter", new)
+        if kept:
+            place.rename(kept)
         new.rename(place)
         self._remember(lab, _Copied(_digests(lab.files("starter"))))
 
     def _renew(self, lab: Lab, copied: _Copied, starter: Mapping[str, str]) -> None:
         place = self._place(lab)
+        names = copied.files.keys() | starter.keys()
+        for name in names:
+            recover(place / name)
         here = _digests(_files(place))
         # A file that is already the new one is not an edit: an earlier renewal may have been cut.
         edited = [
@@ -205,7 +214,7 @@ class Desk:
             and (here.get(name) not in (None, digest) or _is_blocked(place, name))
         ]
         number = lab.number
-        if edited:
+        if edited or not all(self._renew_file(lab, name, copied, starter) for name in names):
             if copied.told != _fingerprint(starter):
                 notice = (
                     f"the starter of lab {number} has changed since you began; your files in "
@@ -214,16 +223,23 @@ class Desk:
                 )
                 self._remember(lab, _Copied(copied.files, _fingerprint(starter), notice))
             return
-        for relative, source in lab.files("starter").items():
-            executable = source.stat().st_mode & 0o100
-            write(place / relative, source.read_bytes(), 0o755 if executable else 0o644)
-        for name in copied.files.keys() - starter.keys():
-            (place / name).unlink(missing_ok=True)
         notice = (
             f"the starter of lab {number} has changed; your copy in `{place}`, which you had not "
             "edited, was renewed"
         )
         self._remember(lab, _Copied(starter, notice=notice))
+
+    def _renew_file(self, lab: Lab, name: str, copied: _Copied, starter: Mapping[str, str]) -> bool:
+        """Renew one file, or leave it: it may have been saved since all of them were looked at."""
+        source = lab.files("starter").get(Path(name))
+        known = (copied.files.get(name), starter.get(name))
+
+        def is_known(held: bytes | None) -> bool:
+            return (None if held is None else _digest(held)) in known
+
+        executable = source and source.stat().st_mode & 0o100
+        content = source.read_bytes() if source else None
+        return renew(self._place(lab) / name, is_known, content, 0o755 if executable else 0o644)
 
     def _memory(self, lab: Lab) -> Path:
         return self.root / ".starters" / f"{lab.slug}.json"
@@ -242,18 +258,30 @@ class Desk:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        try:
+        with usable(self.root):
             (self.root / "labs").mkdir(parents=True, exist_ok=True)
             with (self.root / ".lock").open("w") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)  # held for milliseconds; the kernel frees it
                 yield
-        except OSError as error:
-            raise TaskyardError(
-                f"the desk cannot be used: {(error.strerror or str(error)).lower()}",
-                path=Path(error.filename) if error.filename else self.root,
-                hint="make room and see that you may write there, or name another folder: "
-                "`export TASKYARD_WORK=~/taskyard-work`",
-            ) from error
+
+
+@contextmanager
+def usable(root: Path) -> Iterator[None]:
+    """
+    Work on the desk.
+
+    Raises:
+        TaskyardError: It cannot be read or written; says what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise TaskyardError(
+            f"your folder `{root.name}/` cannot be used: {(error.strerror or str(error)).lower()}",
+            path=Path(error.filename) if error.filename else root,
+            hint="make room and see that you may write there, or name another folder: "
+            "`export TASKYARD_WORK=~/taskyard-work`",
+        ) from error
 
 
 def _files(folder: Path) -> dict[Path, Path]:
@@ -271,10 +299,11 @@ def _is_blocked(place: Path, name: str) -> bool:
 
 
 def _digests(files: Mapping[Path, Path]) -> dict[str, str]:
-    return {
-        relative.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for relative, path in files.items()
-    }
+    return {relative.as_posix(): _digest(path.read_bytes()) for relative, path in files.items()}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _fingerprint(digests: Mapping[str, str]) -> str:
