@@ -12,11 +12,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
 import pytest
 import redis
 import tiny_course
 from processes import left_of
+from terminal import Terminal
 
 from taskyard.course import Course
 from taskyard.files import ROOT
@@ -293,3 +295,153 @@ def test_a_dead_link_stops_authors_and_no_learner(tmp_path: Path) -> None:
         "progress": goes_on,
         "hint 1": goes_on,
     }
+
+
+def learner(
+    *arguments: str, stdout: int | IO[bytes] = subprocess.PIPE, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line with these variables and that output."""
+    command = [sys.executable, "-m", "taskyard", *arguments]
+    env = {**os.environ, **NO_DOCKER, **variables}
+    return subprocess.run(
+        command, env=env, cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+@pytest.mark.parametrize("words", ["--help", "progress", "hint 1", "cards lint", "check 1"])
+def test_a_full_disk_under_the_output_is_told(tmp_path: Path, words: str) -> None:
+    """One sentence, and no traceback; nothing goes on behind it."""
+    with Path("/dev/full").open("wb") as full:
+        told = learner(*words.split(), stdout=full, TASKYARD_WORK=str(tmp_path / "work"))
+    said = "error: what this prints cannot be written: no space left on device\n"
+    assert (told.returncode, told.stderr) == (1, said)
+
+
+def test_a_reader_that_leaves_ends_a_check(tmp_path: Path, left: Callable[[], list[str]]) -> None:
+    """As in `make check-1 | head -2`: its stack is gone, and it says nothing about a pipe."""
+    check = subprocess.Popen(
+        [sys.executable, "-m", "taskyard", "check", "1"],
+        env=environment(tmp_path / "work"),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert check.stdout is not None and check.stderr is not None
+    assert b"Check 01" in check.stdout.readline()
+    check.stdout.close()
+    assert check.stderr.read() == b""
+    assert check.wait(DEADLINE_S) == 128 + signal.SIGPIPE
+    assert [] == left()
+
+
+def test_a_report_that_cannot_be_written_is_told_before_the_check(taskyard: Taskyard) -> None:
+    """Not after twenty seconds of requirements."""
+    told = taskyard("check", "1", "--json", "/nonexistent/verdicts.json")
+    assert told.returncode == 1
+    assert "the report cannot be written: no such file or directory" in told.stderr
+    assert "--> /nonexistent/verdicts.json" in told.stderr
+    assert "requirement" not in told.stdout + told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.xdist_group("lab-1")
+def test_plugins_of_another_project_stay_out_of_a_check(taskyard: Taskyard) -> None:
+    """What a shell names for pytest is not for the requirements."""
+    told = taskyard("check", "1", PYTEST_PLUGINS="nope", PYTEST_ADDOPTS="--nope")
+    assert "FAIL    The customer has the answer" in told.stdout
+    assert told.stderr == ""
+
+
+def test_no_temporary_folder_is_told_with_its_cure(tmp_path: Path) -> None:
+    """Python looks in five places; here it finds each of them full."""
+    code = (
+        "import resource, signal; from taskyard.cli import main;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); main(['down', '1'])"
+    )
+    work = {"TASKYARD_WORK": str(tmp_path / "work")}
+    learner("down", "1", **work)
+    env = {**os.environ, **work}
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True
+    )
+    assert told.returncode == 1
+    assert "there is no folder for temporary files" in told.stderr
+    assert "export TMPDIR=" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_ctrl_c_during_the_first_imports_says_stopped(tmp_path: Path) -> None:
+    """A machine that has just started takes seconds for them; here, one import takes for ever."""
+    slow = "import time\nprint('importing', flush=True)\ntime.sleep(600)\n"
+    tiny_course.write(tmp_path / "click.py", slow)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "taskyard", "lab", "1"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=DEADLINE_S) == ("", "stopped\n")
+    assert process.returncode == 128 + signal.SIGINT
+
+
+def test_a_desk_that_cannot_be_written_keeps_jupyterlab_closed(tmp_path: Path) -> None:
+    """A file stands where the folder should be; the sentence is that of the labs."""
+    tiny_course.write(tmp_path / "work", "a file\n")
+    told = learner("start", TASKYARD_WORK=str(tmp_path / "work"))
+    assert told.returncode == 1
+    assert "your folder `work/` cannot be used" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+# In a terminal
+
+
+def terminal(*command: str, work: Path, columns: int = 100, **more: str) -> Terminal:
+    """Run a command in a terminal of its own, without Docker."""
+    env = {**os.environ, **NO_DOCKER, "TASKYARD_WORK": str(work), **more}
+    return Terminal(command, env, columns)
+
+
+@pytest.mark.xdist_group("lab-1")
+def test_make_adds_no_error_of_its_own_to_a_verdict_that_somebody_reads(tmp_path: Path) -> None:
+    """In a terminal; a script, and whatever sets `CI`, goes by the status."""
+    status, told = terminal("make", "check-1", work=tmp_path).end()
+    assert (status, told.splitlines()[-1]) == (0, "  $ make hint-1")
+    assert "FAIL" in told
+    status, told = terminal("make", "lab-2", work=tmp_path).end()
+    assert (status, "This lab needs Docker" in told) == (0, True)
+    status, told = terminal("make", "lab-100", work=tmp_path).end()
+    assert (status, "there is no lab `100`" in told) == (2, True)
+    for ci in ({}, {"CI": "true"}):
+        script = subprocess.run(
+            ["make", "check-1"],
+            env={**environment(tmp_path), **ci},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert (script.returncode, "Error 1" in script.stderr) == (2, True)
+    status, _ = terminal(sys.executable, "-m", "taskyard", "check", "1", work=tmp_path).end()
+    assert status == 1
+
+
+def test_no_is_an_answer_and_ctrl_c_is_another(tmp_path: Path) -> None:
+    """Neither is an abort."""
+    command = (sys.executable, "-m", "taskyard", "solution", "1")
+    asked = terminal(*command, work=tmp_path)
+    asked.wait_for("[y/N]")
+    asked.type("n\n")
+    status, told = asked.end()
+    assert (status, "make hint-1" in told, "Abort" in told) == (0, True, False)
+    asked = terminal(*command, work=tmp_path)
+    asked.wait_for("[y/N]")
+    asked.type("\x03")
+    status, told = asked.end()
+    assert (status, told.splitlines()[-1], "Abort" in told) == (130, "stopped", False)

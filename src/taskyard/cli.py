@@ -13,13 +13,24 @@ from typing import Any
 
 import click
 
-from taskyard.errors import TaskyardError
+from taskyard.errors import OutputLost, TaskyardError, Told
 
 PARENT_S = 0.5
+UNDER_MAKE = "taskyard.under_make"
 
 
 class Taskyard(click.Group):
     """Shows a mistake as a sentence, and our own bug with all of its traceback."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().main(*args, **options)
+        except OSError as error:
+            try:
+                os.write(sys.stdout.fileno(), b"\n")
+            except OSError:  # so it was the output, and no bug of ours
+                raise SystemExit(_without_output(error)) from None
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -27,8 +38,14 @@ class Taskyard(click.Group):
         except TaskyardError as error:
             click.echo(str(error), err=True)
             raise SystemExit(1) from None
-        except KeyboardInterrupt as stop:
-            click.echo("stopped", err=True)
+        except Told:
+            if ctx.meta[UNDER_MAKE] and sys.stdout.isatty() and not os.environ.get("CI"):
+                raise SystemExit(0) from None  # or make calls it an error, below what was said
+            raise
+        except OutputLost as lost:
+            raise SystemExit(_without_output(lost.__cause__)) from None
+        except (KeyboardInterrupt, click.Abort) as stop:
+            click.echo("\nstopped" if isinstance(stop, click.Abort) else "stopped", err=True)
             number = stop.args[0] if isinstance(stop, Stopped) else signal.SIGINT
             raise SystemExit(128 + number) from None
 
@@ -51,7 +68,18 @@ def main(context: click.Context, engine: str | None) -> None:
     context.obj = engine
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
-    _end_with_make()
+    context.meta[UNDER_MAKE] = _end_with_make()
+
+
+def _without_output(error: BaseException | None) -> int:
+    """Say why nothing can be printed, unless whoever read it left; return the exit status."""
+    with Path(os.devnull).open("w") as nothing:  # else what is left to write fails at the end
+        os.dup2(nothing.fileno(), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return 128 + signal.SIGPIPE
+    reason = getattr(error, "strerror", None) or str(error)
+    click.echo(f"error: what this prints cannot be written: {reason.lower()}", err=True)
+    return 1
 
 
 class Stopped(KeyboardInterrupt):
@@ -62,8 +90,13 @@ def _leave(number: int, frame: FrameType | None) -> None:
     raise Stopped(number)
 
 
-def _end_with_make() -> None:
-    """End when the `make` that started this is gone: SIGKILL reaches only itself."""
+def _end_with_make() -> bool:
+    """
+    End when the `make` that started this is gone: SIGKILL reaches only itself.
+
+    Returns:
+        Whether a `make` did start this.
+    """
     make = os.environ.pop("TASKYARD_MAKE", "")  # its process id; the Makefile sets it
 
     def watch() -> None:
@@ -73,6 +106,7 @@ def _end_with_make() -> None:
 
     if make.isdigit():
         threading.Thread(target=watch, daemon=True).start()
+    return make.isdigit()
 
 
 def _runner(key: str, folder: Path | None = None) -> Any:
@@ -123,7 +157,8 @@ def check(engine: str | None, lab: str, folder: Path | None, report: Path | None
     from taskyard.engine import choose
 
     runner = _runner(lab, folder and folder.resolve())
-    raise SystemExit(0 if runner.check(choose(engine), report) else 1)
+    if not runner.check(choose(engine), report):
+        raise Told(1)
 
 
 @main.command()
@@ -146,7 +181,9 @@ def solution(lab: str, yes: bool) -> None:
                 "your check has not passed yet, and nobody is there to ask",
                 hint=f".venv/bin/python -m taskyard solution {lab} --yes",
             )
-        click.confirm(question, abort=True)
+        if not click.confirm(question):
+            click.echo(f"The next hint may be enough: make hint-{runner.number}")
+            return
     runner.solution()
 
 

@@ -1,4 +1,4 @@
-"""One error class: what is wrong, where, and what to do next."""
+"""One error class: what is wrong, where, and what to do next; and how a command ends early."""
 
 from __future__ import annotations
 
@@ -52,6 +52,23 @@ class TaskyardError(Exception):
 
     def __str__(self) -> str:
         return "\n\n".join(str(fault) for fault in self.faults)
+
+
+class Told(SystemExit):
+    """
+    The end of a command that has said all there is to say, with its status.
+
+    Raised where a check has failed, or a lab cannot be shown here. In a terminal, `make` does not
+    hear of the status: below the verdict it would print an error of its own, as after a crash.
+    """
+
+
+class OutputLost(KeyboardInterrupt):
+    """
+    What is printed goes nowhere any more: a full disk, or a reader that is gone.
+
+    It ends whatever runs, as Ctrl-C does; its cause is the error.
+    """
 
 
 def _short(path: Path) -> Path:

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
 from rich.text import Text
+
+from taskyard.errors import OutputLost
 
 PREDICT_S = 30.0
 REFRESH_S = 0.25
@@ -39,6 +41,19 @@ def _neighbour(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("taskyard-neighbour", _neighbour)
 
 
+class _Console(Console):
+    """A console whose output may be lost at any moment."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        try:
+            super().print(*objects, **options)
+        except OSError as error:
+            raise OutputLost from error
+
+    def on_broken_pipe(self) -> None:
+        raise
+
+
 class Show:
     """
     The learner's screen.
@@ -51,7 +66,7 @@ class Show:
         self._file = file or sys.stdout
         if isinstance(self._file, TextIOWrapper):
             self._file.reconfigure(errors="taskyard-neighbour")
-        self._console = console or Console(file=self._file, highlight=False)
+        self._console = console or _Console(file=self._file, highlight=False)
         encoding = (getattr(self._file, "encoding", None) or "ascii").lower()
         self.ascii_only = not encoding.startswith("utf")
 

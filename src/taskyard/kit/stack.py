@@ -15,6 +15,7 @@ from taskyard.compose.model import Project
 from taskyard.deadline import until
 from taskyard.engine import Choice, Completed, Replica, Run, ServiceError, choose
 from taskyard.engine.embedded import redis
+from taskyard.errors import TaskyardError
 from taskyard.kit.worker import says_worker, starts_worker
 
 __all__ = [
@@ -197,6 +198,16 @@ def project_prefix(label: str) -> str:
 
 
 def temporary_folder() -> Path:
-    """Return where state folders stand; a Unix socket's path may have about 100 characters."""
-    usual = Path(tempfile.gettempdir())
+    """
+    Return where state folders stand; a Unix socket's path may have about 100 characters.
+
+    Raises:
+        TaskyardError: There is none.
+    """
+    try:
+        usual = Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        what = "there is no folder for temporary files that you may write to"
+        hint = "make room in `/tmp`, or name another one: `export TMPDIR=~/tmp`"
+        raise TaskyardError(what, hint=hint) from error
     return usual if len(str(usual)) < 20 else Path("/tmp")

@@ -214,7 +214,8 @@ def run(
 def _plain_pytest() -> Iterator[None]:
     """Keep plugins and options of the learner's other projects out of the check."""
     before = dict(os.environ)
-    os.environ.pop("PYTEST_ADDOPTS", None)
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(name, None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     try:
         yield

@@ -16,6 +16,7 @@ from typing import NoReturn
 from taskyard.course import Course
 from taskyard.errors import TaskyardError
 from taskyard.files import write
+from taskyard.learner.desk import usable
 from taskyard.notebook.kernel import kernel_environment
 from taskyard.notebook.links import relink
 
@@ -48,11 +49,13 @@ def start(course: Course, desk: Path, options: Sequence[str] = ()) -> NoReturn:
         options: More options for `jupyter lab`; they win over ours.
 
     Raises:
-        TaskyardError: There is no notebook.
+        TaskyardError: There is no notebook, or the desk cannot be used.
     """
     folder = desk / "notebooks"
     command = lab_command(course, folder, os.environ, options)
-    for notice in lay_out(course, folder):
+    with usable(desk):
+        notices = lay_out(course, folder)
+    for notice in notices:
         print(notice)
     print("JupyterLab starts; Ctrl-C ends it.", flush=True)
     os.execve(command[0], command, lab_environment(os.environ))
@@ -118,6 +121,7 @@ def lab_command(
         "jupyterlab",
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url=/lab/tree/{first}",
+        "--ServerApp.answer_yes=True",  # Ctrl-C ends it, and does not ask first
     ]
     if not _has_browser(environment):
         command.append("--no-browser")

@@ -15,7 +15,7 @@ from taskyard.engine import Choice
 from taskyard.engine.holder import end_run, kept_runs
 from taskyard.engine.kept import KeptRun, find_kept
 from taskyard.engine.reports import failure
-from taskyard.errors import Fault, TaskyardError
+from taskyard.errors import Fault, TaskyardError, Told
 from taskyard.kit.blame import missing_from
 from taskyard.kit.console import Show
 from taskyard.kit.contract import Contract, load
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
 NEEDS_DOCKER_STATUS = 3
 UNDECIDED_STATUS = 4
-
-
-class Told(SystemExit):
-    """The end of a command that has said all there is to say, with a status for scripts."""
 
 
 def runs_on(choice: Choice) -> Callable[[Lab], bool]:
@@ -48,6 +44,7 @@ class Runner:
     The commands of one lab for one learner.
 
     Attributes:
+        number: The lab's.
         label: The start of the name of each demo's Compose project.
     """
 
@@ -57,6 +54,7 @@ class Runner:
             folder: The files to run; the learner's desk where it is None.
         """
         self._lab, self._show = lab, show
+        self.number = lab.number
         self._desk = None if folder else Desk(course)
         self._folder = folder or self._own_desk().folder(lab)
         # Two desks have labs of one name, and must not end each other's runs
@@ -143,7 +141,7 @@ class Runner:
         except BusyError as error:
             self._show.say(f"{str(error).capitalize()}.", style="yellow")
             self._show.say("Run the lab again when this machine does less.")
-            raise SystemExit(UNDECIDED_STATUS) from error
+            raise Told(UNDECIDED_STATUS) from error
         except TimeoutError as error:
             # What a demo waits for does not come when a service has died meanwhile
             for replica in stack.ps():
@@ -235,14 +233,16 @@ class Runner:
 
         self._begin("Check", choice)
         self._need_docker(Contract.of(load(self._lab.demo)), choice, check=True)
+        if report:
+            _save(report, "")  # what cannot be written is told before the check, not after it
         verdicts = run(self._lab.check, self._folder, choice, f"check-{self.label}", self._tell)
         if report:
             content = {"requirements": [dict(verdict.as_json()) for verdict in verdicts]}
-            report.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            _save(report, json.dumps(content, indent=2) + "\n")
         if any(verdict.outcome == "not decided" for verdict in verdicts):
             self._show.say()
             self._show.say("This machine is too busy to decide. Check again when it does less.")
-            raise SystemExit(UNDECIDED_STATUS)
+            raise Told(UNDECIDED_STATUS)
         passed = all(verdict.outcome == "passed" for verdict in verdicts)
         if self._desk:
             self._desk.record(self._lab, "passed" if passed else "failed")
@@ -319,6 +319,14 @@ class Runner:
 def states(stack: Stack) -> str:
     """Say in a few words how the replicas are."""
     return " · ".join(f"{r.name} {r.health or r.state}" for r in stack.ps())
+
+
+def _save(report: Path, text: str) -> None:
+    try:
+        report.write_text(text, encoding="utf-8")
+    except OSError as error:
+        what = f"the report cannot be written: {(error.strerror or str(error)).lower()}"
+        raise TaskyardError(what, path=report) from error
 
 
 def _short(path: Path) -> Path:
