@@ -69,7 +69,7 @@ def add_lab(root: Path, number: int, slug: str) -> Path:
     lab = root / "labs" / f"{number:02}-{slug}"
     title = slug.replace("-", " ").capitalize()
     write(lab / "README.md", README.format(number=number, slug=slug, title=title))
-    write(lab / "demo.py", "")
+    write(lab / "demo.py", "def demo(stack, show):\n    pass\n")
     write(lab / "check.py", "")
     write(lab / "expect.toml", EXPECT)
     write(lab / "starter" / "tasks.py", "send()\n")

@@ -238,8 +238,8 @@ def _unknown(words: list[str], root: Path) -> Iterator[str]:
     program, *arguments = words
     name = program if program.startswith("./") else program.rpartition("/")[2]
     if name == "make":
-        for target in arguments:
-            if "=" not in target and not target.startswith("-"):
+        for before, target in zip(("", *arguments), arguments, strict=False):
+            if "=" not in target and not target.startswith("-") and before != "-C":
                 said = _run(("make", "-n", "-C", str(root), target))
                 if said:
                     yield f"`make {target}` does not exist: {said}"
