@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 import pytest
 
 from taskyard.course import Course
@@ -142,7 +142,7 @@ def test_the_first_notebook_opens_runs_as_committed_and_no_request_leaves_the_ma
     assert dialogs == 0
     assert link and link.partition("?")[0].endswith("README.md")
     assert [output for cell in opened for output in shown(cell)] == []
-    committed = json.loads(course.chapters[0].notebook.read_bytes())["cells"]
+    committed = nbformat.read(course.chapters[0].notebook, nbformat.NO_CONVERT)["cells"]
     assert [shown(cell) for cell in ran] == [shown(cell) for cell in committed]
     assert outside == []
 
