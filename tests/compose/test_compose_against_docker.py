@@ -130,6 +130,46 @@ def test_a_command_is_split_as_compose_splits_it(command: str, tmp_path: Path) -
         assert expected == list(read(file, ENVIRON).services["a"].command or ())
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-01-01",
+        "2024-1-1",
+        "0000-02-29",
+        "2024-01-01 10:00:00",
+        "2024-1-1 1:02:03.123456789",
+        "2024-01-01T1:2:3Z",
+        "2024-01-01t10:00:00.5+02:00",
+        "2024-01-01T10:00:00,5-05:30",
+        "2024-02-30",
+        "2024-13-01",
+        "2023-02-29",
+        "2024-01-01T24:00:00Z",
+        "2024-01-01 10:60:00",
+        "2024-01-01T10:00:00",
+        "2024-01-01T10:00Z",
+        "2024-01-01 10:00:00Z",
+        "2024-01-01 10:00:00 +02:00",
+        "2024-01-01 10:00",
+        "2024-01",
+        "2024-001-01",
+        "24-01-01",
+        "+2024-01-01",
+    ],
+)
+def test_the_reader_refuses_the_dates_that_compose_rewrites(text: str, tmp_path: Path) -> None:
+    """All of them, and nothing that stays as it is written."""
+    file = tmp_path / "compose.yaml"
+    file.write_text(f"services:\n  a:\n    image: i\n    environment:\n      DAY: {text}\n")
+    answer = config(file, ENVIRON)
+    assert isinstance(answer, dict), answer
+    if answer["services"]["a"]["environment"] != {"DAY": text}:
+        with pytest.raises(TaskyardError, match="is a date for YAML"):
+            read(file, ENVIRON)
+    else:
+        assert read(file, ENVIRON).services["a"].environment == {"DAY": text}
+
+
 def config(file: Path, environ: Mapping[str, str]) -> Plain | str:
     """
     Ask Compose for its reading of a file.

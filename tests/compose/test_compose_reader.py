@@ -315,9 +315,40 @@ def test_the_reader_is_stricter_with_whole_files(reader: Reader, text: str, what
     assert fault.hint
 
 
-def test_a_date_stays_text(reader: Reader) -> None:
-    """Compose writes `2001-01-01 00:00:00 +0000 UTC` here."""
-    assert reader.service("environment: {DAY: 2001-01-01}").environment == {"DAY": "2001-01-01"}
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "environment: {DAY: 2024-01-01}",
+        "environment: {DAY: 2024-1-1 9:00:00}",
+        "environment: {2024-01-01: x}",
+        "environment: [2024-01-01]",
+        "labels: {since: 2024-01-01T10:00:00Z}",
+        "command: [report, 2024-01-01]",
+        "x-since: 2024-01-01",
+    ],
+)
+def test_a_date_without_quotes_is_refused_with_its_line(reader: Reader, entry: str) -> None:
+    """Docker makes `2024-01-01 00:00:00 +0000 UTC` of it, and nobody asked for that."""
+    fault = reader.fault(f"user: x\n{entry}")
+    assert fault.line == 5
+    assert "is a date for YAML, and Docker writes it in another way" in fault.what
+    assert (fault.hint or "").startswith('put it in quotes: `"2024-')
+
+
+def test_a_date_in_quotes_or_in_a_longer_text_is_a_text(reader: Reader) -> None:
+    """So is one that no calendar has."""
+    service = reader.service(
+        """
+        environment:
+          A: "2024-01-01"
+          B: !!str 2024-01-01
+          C: until 2024-01-01
+          D: 2024-02-30
+          E: 2024-01-01T10:00
+        """
+    )
+    texts = ["2024-01-01", "2024-01-01", "until 2024-01-01", "2024-02-30", "2024-01-01T10:00"]
+    assert list(service.environment.values()) == texts
 
 
 def test_extensions_are_kept(reader: Reader) -> None:

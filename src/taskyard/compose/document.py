@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, time
 from pathlib import Path
 from typing import TypeAlias
 
@@ -35,6 +36,11 @@ _SCALARS = {
     "float": re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?"),
     "infinite": re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
 }
+_DATE = re.compile(
+    r"(\d{4})-(\d\d?)-(\d\d?)"
+    r"(?:(?:(?P<t>[Tt])| )(\d\d?):(\d\d?):(\d\d?)(?:[.,]\d{1,9})?(?(t)(?:Z|[-+]\d\d:\d\d)))?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ def parse(text: str, path: Path, faults: list[Fault], substitute: Substitute) ->
     Read one YAML document; what is wrong goes to the faults.
 
     Plain words are typed as go-yaml does it for Compose: `yes`, `on` and `22:22` are text,
-    `014` is octal. A date stays text.
+    `014` is octal. A date is a fault: Docker writes it in a form of its own.
 
     Args:
         substitute: Called with each text and its line; keys are left alone, as in Compose.
@@ -196,6 +202,8 @@ class _Tree:
             self._fault("a list or map cannot be a key", node, "write a name before the colon")
             return None
         key = self._typed(node)
+        if key is _FAULTY:
+            return None
         if not isinstance(key, str):
             hint = f'write it in quotes: `"{node.value}":`'
             self._fault(f"the key `{node.value}` is not text for YAML", node, hint)
@@ -221,6 +229,10 @@ class _Tree:
         if tag == "str":
             return text
         if tag == _PLAIN:
+            if _is_date(text):
+                what = f"`{text}` is a date for YAML, and Docker writes it in another way"
+                self._fault(what, node, f'put it in quotes: `"{text}"`')
+                return _FAULTY
             kinds = [kind for kind, pattern in _SCALARS.items() if pattern.fullmatch(text)]
             return _number_or_text(kinds[0], text) if kinds else text
         if tag in ("null", "bool", "int", "float"):
@@ -251,6 +263,25 @@ _FAULTY = _Faulty()
 def is_faulty(value: Value) -> bool:
     """Tell whether the value was reported already; a second fault about it would be noise."""
     return isinstance(value.data, _Faulty)
+
+
+def _is_date(text: str) -> bool:
+    """
+    Tell whether go-yaml takes a plain text for a date or a time.
+
+    Source: `docker compose config`; a day that no calendar has stays text there.
+    """
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return False
+    year, month, day, _, hour, minute, second = match.groups()
+    try:
+        # A year 0 is one for Go and a leap year, as 2000 is
+        date(int(year) or 2000, int(month), int(day))
+        time(int(hour or 0), int(minute or 0), int(second or 0))
+    except ValueError:
+        return False
+    return True
 
 
 def _number_or_text(kind: str, text: str) -> Scalar:
