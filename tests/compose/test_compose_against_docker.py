@@ -170,6 +170,38 @@ def test_the_reader_refuses_the_dates_that_compose_rewrites(text: str, tmp_path:
         assert read(file, ENVIRON).services["a"].environment == {"DAY": text}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "%YAML 1.2\n---\nservices: {a: {image: i}}",
+        "%YAML 1.0\n---\nservices: {a: {image: i}}",
+        "%YAML 2.0\n---\nservices: {a: {image: i}}",
+        'services: {a: {image: i, environment: {"\\n": x}}}',
+        'services: {a: {image: i, labels: {"\\n\\n": x}}}',
+        'services: {a: {image: i, environment: {"\\ud800": x}}}',
+    ],
+)
+def test_compose_refuses_the_same_directives_and_keys(text: str, tmp_path: Path) -> None:
+    """These are read by other readers of YAML."""
+    file = tmp_path / "compose.yaml"
+    file.write_text(text)
+    assert isinstance(config(file, ENVIRON), str)
+    with pytest.raises(TaskyardError):
+        read(file, ENVIRON)
+
+
+@pytest.mark.parametrize("count", ["1e21", "9223372036854775808"])
+def test_compose_counts_below_zero_where_the_reader_stops(count: str, tmp_path: Path) -> None:
+    """What Docker cannot count comes out as another number, without a word."""
+    file = tmp_path / "compose.yaml"
+    file.write_text(f"services: {{a: {{image: i, deploy: {{replicas: {count}}}}}}}")
+    answer = config(file, ENVIRON)
+    assert isinstance(answer, dict), answer
+    assert answer["services"]["a"]["deploy"]["replicas"] < 0
+    with pytest.raises(TaskyardError, match="can be 1000 at most"):
+        read(file, ENVIRON)
+
+
 def config(file: Path, environ: Mapping[str, str]) -> Plain | str:
     """
     Ask Compose for its reading of a file.

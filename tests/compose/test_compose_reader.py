@@ -351,6 +351,53 @@ def test_a_date_in_quotes_or_in_a_longer_text_is_a_text(reader: Reader) -> None:
     assert list(service.environment.values()) == texts
 
 
+@pytest.mark.parametrize("kind", ["environment", "labels", "x-note"])
+@pytest.mark.parametrize(
+    ("key", "what"),
+    [
+        (r"A\0", "the key holds a character that no program can take"),
+        (r"\ud800", "the key holds a character that no program can take"),
+        (r"\n", "the key is a line break and nothing else"),
+    ],
+)
+def test_a_key_that_nothing_can_be_called_by_is_refused_with_its_line(
+    reader: Reader, kind: str, key: str, what: str
+) -> None:
+    """One fault, in words that can be printed."""
+    fault = reader.fault(f'{kind}:\n  "{key}": x')
+    assert (fault.what, fault.line) == (what, 5)
+    assert (fault.what + (fault.hint or "")).isprintable()
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.0", "2.0"])
+def test_another_version_of_yaml_is_refused_with_its_line(reader: Reader, version: str) -> None:
+    """Docker reads 1.1, and says `found incompatible YAML document`."""
+    [fault] = reader.faults(f"# shop\n%YAML {version}\n---\nservices: {{a: {{image: i}}}}")
+    assert fault.what == "Docker reads YAML 1.1, and this line asks for another version"
+    assert (fault.line, fault.hint) == (2, "remove the line `%YAML …`")
+
+
+def test_the_version_of_yaml_that_docker_reads_may_be_named(reader: Reader) -> None:
+    """It changes nothing."""
+    assert reader.read("%YAML 1.1\n---\nservices: {a: {image: i}}").services["a"].image == "i"
+
+
+@pytest.mark.parametrize("count", ["1e21", "1001", "99999999999999999999"])
+@pytest.mark.parametrize("entry", ["scale: {}", "deploy: {{replicas: {}}}"])
+def test_the_number_of_replicas_has_a_bound(reader: Reader, entry: str, count: str) -> None:
+    """No network of Docker holds more; at 1e21 Docker counts below zero."""
+    fault = reader.fault(entry.format(count))
+    assert fault.line == 4
+    assert f"is `{count}`, and can be 1000 at most" in fault.what
+    assert fault.hint == "write a smaller number"
+
+
+def test_a_number_that_docker_cannot_count_to_is_refused(reader: Reader) -> None:
+    """Docker makes 9223372036854775808 of it."""
+    fault = reader.fault("healthcheck: {test: x, retries: 1e21}")
+    assert "retries` is `1e21`, and can be 9223372036854775807 at most" in fault.what
+
+
 def test_extensions_are_kept(reader: Reader) -> None:
     """Those inside a part of a service go under the name of the part."""
     project = reader.read(

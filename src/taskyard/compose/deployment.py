@@ -9,6 +9,9 @@ from taskyard.compose.document import Value
 from taskyard.compose.model import Healthcheck, Resources, Restart
 from taskyard.compose.shapes import Shapes
 
+MAX_REPLICAS = 1000
+"""Docker's network of one machine is a bridge of Linux, which has 1,023 ports."""
+
 _POLICIES = ("no", "always", "on-failure", "unless-stopped")
 
 
@@ -87,7 +90,7 @@ def read_deploy(value: Value | None, shapes: Shapes, extensions: dict[str, Any])
         "update_config": _update_config(keys.get("update_config"), shapes),
     }
     return Deployment(
-        replicas=shapes.whole(keys.get("replicas")),
+        replicas=shapes.whole(keys.get("replicas"), MAX_REPLICAS),
         limits=_resources(resources.get("limits"), shapes, ("pids",)),
         reservations=_resources(
             resources.get("reservations"), shapes, ("generic_resources", "devices")

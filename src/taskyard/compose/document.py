@@ -15,7 +15,7 @@ from yaml.composer import Composer
 from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.resolver import BaseResolver
-from yaml.scanner import Scanner
+from yaml.scanner import Scanner, ScannerError
 
 from taskyard.compose.mistake import Mistake
 from taskyard.errors import Fault
@@ -25,6 +25,7 @@ Scalar: TypeAlias = bool | int | float | str | None
 MAX_VALUES = 100_000
 """Aliases of aliases grow without end; no Compose file of ours has a hundredth of this."""
 
+_INCOMPATIBLE = "found incompatible YAML document"
 _PLAIN = ""
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {
@@ -36,6 +37,7 @@ _SCALARS = {
     "float": re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?"),
     "infinite": re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
 }
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")
 _DATE = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)"
     r"(?:(?:(?P<t>[Tt])| )(\d\d?):(\d\d?):(\d\d?)(?:[.,]\d{1,9})?(?(t)(?:Z|[-+]\d\d:\d\d)))?",
@@ -116,6 +118,13 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
         Parser.__init__(self)
         Composer.__init__(self)
         BaseResolver.__init__(self)
+
+    def scan_yaml_directive_value(self, start_mark: yaml.Mark) -> tuple[int, int]:
+        """Read the version behind `%YAML`; go-yaml takes no other than this."""
+        version: tuple[int, int] = super().scan_yaml_directive_value(start_mark)
+        if version != (1, 1):
+            raise ScannerError(None, None, _INCOMPATIBLE, start_mark)
+        return version
 
     def resolve(self, kind: type[yaml.Node], value: object, implicit: tuple[bool, bool]) -> str:
         """Leave plain words untyped; `_Tree` types them."""
@@ -208,12 +217,19 @@ class _Tree:
             hint = f'write it in quotes: `"{node.value}":`'
             self._fault(f"the key `{node.value}` is not text for YAML", node, hint)
             return str(node.value)
+        if _UNUSABLE.search(key):
+            self._fault("the key holds a character that no program can take", node, "remove it")
+            return None
+        if key and not key.strip("\n"):
+            hint = "write a name before the colon"
+            self._fault("the key is a line break and nothing else", node, hint)
+            return None
         return key
 
     def _scalar(self, node: yaml.ScalarNode, line: int, where: str) -> Value:
         data = self._typed(node)
         if isinstance(data, str):
-            if re.search("[\0\ud800-\udfff]", data):
+            if _UNUSABLE.search(data):
                 self._fault("a character stands here that no program can take", node, "remove it")
                 return Value(_FAULTY, line, where, node.value)
             try:
@@ -315,6 +331,9 @@ def _syntax(error: yaml.MarkedYAMLError, path: Path) -> Fault:
     if "but found another document" in problem:
         what = "a second document starts here, and a Compose file is one"
         return Fault(what, path, line, "remove the line `---` and what follows it")
+    if problem == _INCOMPATIBLE:
+        what = "Docker reads YAML 1.1, and this line asks for another version"
+        return Fault(what, path, line, "remove the line `%YAML …`")
     if "duplicate anchor" in (error.context or ""):
         what = "an anchor of this name stands further up already"
         return Fault(what, path, line, "give this one another name")

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from taskyard.compose.building import read_build, read_develop
-from taskyard.compose.deployment import read_deploy, read_healthcheck, read_restart
+from taskyard.compose.deployment import (
+    MAX_REPLICAS,
+    read_deploy,
+    read_healthcheck,
+    read_restart,
+)
 from taskyard.compose.document import Value
 from taskyard.compose.environment import Surroundings, read_environment
 from taskyard.compose.keys import (
@@ -31,7 +36,7 @@ def read_service(name: str, value: Value, shapes: Shapes, around: Surroundings) 
     extensions: dict[str, Any] = {}
     keys = shapes.keys(value, SERVICE, SERVICE_NOT_READ, extensions)
     deploy = read_deploy(keys.get("deploy"), shapes, extensions)
-    scale = shapes.whole(keys.get("scale"))
+    scale = shapes.whole(keys.get("scale"), MAX_REPLICAS)
     service = Service(
         name=name,
         line=value.line,

@@ -174,8 +174,13 @@ class Shapes:
         self.wrong(value, "`true` or `false`")
         return None
 
-    def whole(self, value: Value | None) -> int | None:
-        """Read a whole number from 0, also in quotes."""
+    def whole(self, value: Value | None, most: int = 2**63 - 1) -> int | None:
+        """
+        Read a whole number from 0, also in quotes.
+
+        Args:
+            most: What it can be at most; Docker counts no further than this.
+        """
         if value is None or is_faulty(value):
             return None
         data = value.data
@@ -188,6 +193,10 @@ class Shapes:
             return None
         if data < 0:
             self.fault(f"`{value.where}` is below zero", value.line, "write a number from 0")
+            return None
+        if data > most:
+            what = f"`{value.where}` is `{value.written}`, and can be {most} at most"
+            self.fault(what, value.line, "write a smaller number")
             return None
         return data
 
