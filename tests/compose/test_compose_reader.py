@@ -116,9 +116,9 @@ def test_a_file_becomes_a_project(reader: Reader) -> None:
 
 def test_a_service_knows_its_lines(reader: Reader) -> None:
     """An engine can point at the key that it does not like."""
-    service = reader.service("user: x\ninit: true")
+    service = reader.service("user: x\ndeploy:\n  replicas: 2")
     assert service.line == 2
-    assert service.lines == {"image": 3, "user": 4, "init": 5}
+    assert service.lines == {"image": 3, "user": 4, "deploy": 5, "deploy.replicas": 6}
 
 
 def test_a_project_is_frozen(reader: Reader) -> None:

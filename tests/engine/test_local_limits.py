@@ -11,6 +11,7 @@ from taskyard.compose import read
 from taskyard.engine.docker import DockerEngine
 from taskyard.engine.local import LocalEngine
 from taskyard.engine.places import place_of, refuse
+from taskyard.engine.protocol import IMAGE
 from taskyard.errors import TaskyardError
 
 
@@ -44,7 +45,8 @@ def test_each_limit_is_one_sentence_and_docker_has_none(tmp_path: Path) -> None:
 
 def test_a_plain_project_has_nothing_to_say(tmp_path: Path) -> None:
     """No sentence where there is no difference."""
-    assert LocalEngine.unsupported(project(tmp_path, "image: x\ncommand: python shop.py\n")) == []
+    plain = project(tmp_path, f"image: {IMAGE}\ncommand: python shop.py\n")
+    assert LocalEngine.unsupported(plain) == []
 
 
 @pytest.mark.parametrize(

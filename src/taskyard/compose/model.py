@@ -118,7 +118,8 @@ class Service:
 
     Attributes:
         line: Where it starts in the file, from 1.
-        lines: Line of each key of the service, from 1: `{"image": 4, …}`.
+        lines: Line of each key of the service and of the maps in it, from 1:
+            `{"deploy": 4, "deploy.replicas": 5, …}`.
         environment: Already merged: `env_file`, then `environment`, then what the shell passes
             through. A name that nothing sets is absent.
         replicas: `scale` or `deploy.replicas`, else 1.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from taskyard.compose.building import read_build, read_develop
@@ -40,7 +40,7 @@ def read_service(name: str, value: Value, shapes: Shapes, around: Surroundings) 
     service = Service(
         name=name,
         line=value.line,
-        lines={key: entry.line for key, entry in shapes.mapping(value).items()},
+        lines=dict(_lines(value)),
         image=shapes.text(keys.get("image"), filled=True),
         build=read_build(keys.get("build"), shapes, around, extensions),
         command=_command(keys.get("command"), shapes),
@@ -74,6 +74,12 @@ def read_service(name: str, value: Value, shapes: Shapes, around: Surroundings) 
     if isinstance(value.data, dict):
         _check(service, keys, scale, deploy.replicas, shapes)
     return service
+
+
+def _lines(value: Value, prefix: str = "") -> Iterator[tuple[str, int]]:
+    for key, entry in value.data.items() if isinstance(value.data, dict) else ():
+        yield f"{prefix}{key}", entry.line
+        yield from _lines(entry, f"{prefix}{key}.")
 
 
 def _check(

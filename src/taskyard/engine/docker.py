@@ -16,13 +16,10 @@ from taskyard.compose.model import Port, Project
 from taskyard.engine import container_names, ports, reports
 from taskyard.engine.client import docker
 from taskyard.engine.holder import Holder
-from taskyard.engine.protocol import Completed, Replica, Run, ServiceError
+from taskyard.engine.protocol import IMAGE, Completed, Replica, Run, ServiceError
 from taskyard.engine.remains import PROJECT_LABEL, nameless, volume_names
 from taskyard.errors import TaskyardError
 from taskyard.files import ROOT
-
-IMAGE = "taskyard-runtime"
-"""The image of every worker and API in the labs: the stage `runtime` of the root Dockerfile."""
 
 BUILD_S = 1800.0
 QUESTIONS = ("ps", "inspect", "logs", "exec")

@@ -16,6 +16,7 @@ from taskyard.compose.model import Healthcheck, Project, Service
 from taskyard.engine import container_names, places, ports, reports
 from taskyard.engine.embedded import postgres, redis
 from taskyard.engine.holder import Holder
+from taskyard.engine.limits import limits
 from taskyard.engine.network import Network
 from taskyard.engine.order import start_order
 from taskyard.engine.process import REPLICA_MARK
@@ -63,37 +64,7 @@ class LocalEngine:
 
     @staticmethod
     def unsupported(project: Project) -> list[str]:
-        """Say in one sentence each what processes cannot show of the project."""
-        services = project.services.values()
-        sentences = []
-        for shown, sentence in (
-            (
-                [s.name for s in services if s.build],
-                "builds no image for {}: its command runs as it is",
-            ),
-            (
-                [s.name for s in services if s.limits.cpus or s.limits.memory_bytes],
-                "limits neither memory nor CPU of {}",
-            ),
-            ([s.name for s in services if s.user], "runs {} as you, not as its `user`"),
-            (
-                [s.name for s in services if any(mount.read_only for mount in s.volumes)],
-                "lets {} write where it mounts read-only",
-            ),
-            ([s.name for s in services if s.links], "knows no alias of a link of {}"),
-            (
-                [
-                    s.name
-                    for s in services
-                    if postgres.stands_for(s) and postgres.version(s) != postgres.VERSION
-                ],
-                f"runs PostgreSQL {postgres.VERSION} for {{}}, whatever version the image is of",
-            ),
-            (list(project.networks), "isolates no network: {}"),
-        ):
-            if shown:
-                sentences.append(sentence.format(", ".join(f"`{name}`" for name in shown)))
-        return sentences
+        return limits(project)
 
     def up(self, timeout_s: float = 120.0) -> None:
         self._up(start_order(self._services), self._wanted, timeout_s)

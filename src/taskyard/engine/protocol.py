@@ -10,6 +10,9 @@ from typing import Literal, Protocol
 from taskyard.compose.model import Project
 from taskyard.errors import TaskyardError
 
+IMAGE = "taskyard-runtime"
+"""The image of every worker and API in the labs: the stage `runtime` of the root Dockerfile."""
+
 State = Literal["running", "restarting", "exited"]
 Health = Literal["starting", "healthy", "unhealthy"]
 
