@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 from compose_cases import BAD, ENVIRON, GOOD, lay_out
 
-from taskyard.compose import FileGrant, Mount, Port, Project, Resources, Service, read
-from taskyard.compose.units import seconds, size_bytes
+from taskyard.compose import Mount, Port, Project, Resources, Service, read
+from taskyard.compose.units import seconds
 from taskyard.errors import TaskyardError
 from taskyard.files import ROOT
 
 LABS = ROOT / "labs"
+
+CHECKED_ONLY = ("develop", "expose", "init", "labels")
+"""Keys whose values nothing reads: the model has no place for them."""
 
 Plain = dict[str, Any]
 
@@ -235,24 +238,26 @@ def from_compose(answer: Plain) -> Plain:
         "services": {
             name: _compose_service(service) for name, service in answer["services"].items()
         },
-        "extensions": {key: part for key, part in answer.items() if key.startswith("x-")},
         **{
             kind: {name: _lean(entry) for name, entry in (answer.get(kind) or {}).items()}
-            for kind in ("networks", "volumes", "secrets", "configs")
+            for kind in ("networks", "volumes")
         },
     }
 
 
 def _compose_service(service: Plain) -> Plain:
-    left = {key: part for key, part in service.items() if not key.startswith("x-")}
+    left = {
+        key: part
+        for key, part in service.items()
+        if not key.startswith("x-") and key not in CHECKED_ONLY
+    }
     deploy = left.pop("deploy", None) or {}
     resources = deploy.pop("resources", None) or {}
     scale = left.pop("scale", None)
     replicas = deploy.pop("replicas", None)
-    build = left.pop("build", None)
     plain = {
         "image": left.pop("image", None),
-        "build": build and {"args": {}, "target": None, **_without_extensions(build)},
+        "build": left.pop("build", None) is not None,
         "command": left.pop("command", None),
         "entrypoint": left.pop("entrypoint", None),
         "environment": {
@@ -274,9 +279,7 @@ def _compose_service(service: Plain) -> Plain:
             for kind in ("limits", "reservations")
             for part in [resources.get(kind) or {}]
         },
-        "deploy": _seconds(_lean(_without_extensions(deploy)), "delay", "monitor"),
         "ports": [_compose_port(port) for port in left.pop("ports", None) or ()],
-        "expose": left.pop("expose", None) or [],
         "volumes": sorted(
             [_compose_mount(mount) for mount in left.pop("volumes", None) or ()]
             + [_compose_tmpfs(text) for text in left.pop("tmpfs", None) or ()]
@@ -287,11 +290,10 @@ def _compose_service(service: Plain) -> Plain:
         },
         "restart": left.pop("restart", "no"),
         "stop_grace_s": seconds(left.pop("stop_grace_period", "10s")),
-        "init": left.pop("init", False),
-        "labels": left.pop("labels", None) or {},
-        "secrets": [_compose_grant(grant) for grant in left.pop("secrets", None) or ()],
-        "configs": [_compose_grant(grant) for grant in left.pop("configs", None) or ()],
-        "develop": _lean(left.pop("develop", None) or {}),
+        **{
+            key: list(dict.fromkeys(grant["source"] for grant in left.pop(key, None) or ()))
+            for key in ("secrets", "configs")
+        },
         **{key: left.pop(key, None) or [] for key in ("profiles", "links")},
         **{
             key: left.pop(key, None)
@@ -328,27 +330,16 @@ def _compose_port(port: Plain) -> Port:
 
 
 def _compose_mount(mount: Plain) -> tuple[Any, ...]:
-    size = (mount.get("tmpfs") or {}).get("size")
     return (
         mount["target"],
         mount["type"],
         mount.get("source") or "",
         mount.get("read_only", False),
-        int(size or 0),
     )
 
 
 def _compose_tmpfs(text: str) -> tuple[Any, ...]:
-    target, _, options = text.partition(":")
-    size = size_bytes(options.removeprefix("size=")) if options else 0
-    return (target, "tmpfs", "", False, size)
-
-
-def _compose_grant(grant: Plain) -> FileGrant:
-    source = grant["source"]
-    target = grant.get("target")
-    implied = (None, source, f"/{source}", f"/run/secrets/{source}")
-    return FileGrant(source, None if target in implied else target)
+    return (text.partition(":")[0], "tmpfs", "", False)
 
 
 def _unescaped(value: Any) -> Any:
@@ -368,17 +359,6 @@ def _lean(value: Any) -> Any:
     return [_lean(part) for part in value] if isinstance(value, list) else value
 
 
-def _without_extensions(value: Plain) -> Plain:
-    return {key: part for key, part in value.items() if not key.startswith("x-")}
-
-
-def _seconds(value: Plain, *names: str) -> Plain:
-    update = value.get("update_config", {})
-    for name in set(names) & update.keys():
-        update[name] = seconds(update[name])
-    return value
-
-
 # ---------------------------------------------------------------- the reader's answer, brought up
 
 
@@ -390,18 +370,13 @@ def from_reader(project: Project, name: str) -> Plain:
     used: dict[str, set[str | None]] = {
         "networks": {network for service in services for network in service.networks},
         "volumes": {mount.source for service in services for mount in service.volumes},
-        "secrets": {grant.source for service in services for grant in service.secrets},
-        "configs": {grant.source for service in services for grant in service.configs},
     }
     declared: dict[str, Mapping[str, Mapping[str, Any]]] = {
         "networks": {"default": {}, **project.networks},
         "volumes": project.volumes,
-        "secrets": project.secrets,
-        "configs": project.configs,
     }
     return {
         "services": {service.name: _reader_service(service) for service in services},
-        "extensions": dict(project.extensions),
         **{
             kind: {
                 key: _lean({"name": key if entry.get("external") else f"{name}_{key}", **entry})
@@ -414,17 +389,11 @@ def from_reader(project: Project, name: str) -> Plain:
 
 
 def _reader_service(service: Service) -> Plain:
-    build, check = service.build, service.healthcheck
+    check = service.healthcheck
     policy, retries = service.restart.policy, service.restart.max_retries
     return {
         "image": service.image,
-        "build": build
-        and {
-            "context": str(build.context),
-            "dockerfile": build.dockerfile,
-            "target": build.target,
-            "args": dict(build.args),
-        },
+        "build": service.build,
         "command": None if service.command is None else list(service.command),
         "entrypoint": None if service.entrypoint is None else list(service.entrypoint),
         "environment": dict(service.environment),
@@ -435,18 +404,13 @@ def _reader_service(service: Service) -> Plain:
         "replicas": service.replicas,
         "limits": _resources(service.limits),
         "reservations": _resources(service.reservations),
-        "deploy": _seconds(_lean(_without_extensions(dict(service.deploy))), "delay", "monitor"),
         "ports": list(service.ports),
-        "expose": list(service.expose),
         "volumes": sorted(_mount(mount) for mount in service.volumes),
         "networks": {name: list(aliases) for name, aliases in service.networks.items()},
         "restart": policy if retries is None else f"{policy}:{retries}",
         "stop_grace_s": service.stop_grace_s,
-        "init": service.init,
-        "labels": dict(service.labels),
         "secrets": list(service.secrets),
         "configs": list(service.configs),
-        "develop": _lean(dict(service.develop)),
         "profiles": list(service.profiles),
         "links": list(service.links),
         "working_dir": service.working_dir,
@@ -466,5 +430,4 @@ def _mount(mount: Mount) -> tuple[Any, ...]:
         mount.type,
         mount.source or "",
         mount.read_only,
-        mount.size_bytes or 0,
     )

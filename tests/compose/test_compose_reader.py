@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from taskyard.compose import (
     Dependency,
-    FileGrant,
     Healthcheck,
     Mount,
     Port,
@@ -99,8 +98,7 @@ def test_a_file_becomes_a_project(reader: Reader) -> None:
     assert project.services["redis"].healthcheck == Healthcheck(
         ("CMD", "redis-cli", "ping"), interval_s=1.0, retries=30
     )
-    assert worker.build is not None
-    assert worker.build.context == reader.folder / "app"
+    assert worker.build
     assert worker.command == ("celery", "-A", "tasks", "worker")
     assert worker.depends_on == (Dependency("redis", "service_healthy"),)
     assert worker.replicas == 3
@@ -108,7 +106,7 @@ def test_a_file_becomes_a_project(reader: Reader) -> None:
     assert worker.ports == (Port(9000, None, "127.0.0.1"),)
     assert worker.volumes == (Mount("bind", "/lab", str(reader.folder), read_only=True),)
     assert worker.networks == {"default": ()}
-    assert worker.secrets == (FileGrant("token"),)
+    assert worker.secrets == ("token",)
     assert worker.restart == Restart("on-failure", 3)
     assert worker.stop_grace_s == 90.0
     assert project.warnings == ()
@@ -398,25 +396,21 @@ def test_a_number_that_docker_cannot_count_to_is_refused(reader: Reader) -> None
     assert "retries` is `1e21`, and can be 9223372036854775807 at most" in fault.what
 
 
-def test_extensions_are_kept(reader: Reader) -> None:
-    """Those inside a part of a service go under the name of the part."""
+def test_extensions_may_stand_anywhere(reader: Reader) -> None:
+    """Nothing reads them, but an anchor may stand in them."""
     project = reader.read(
         """
-        x-top: [1, {two: 2.5}]
+        x-top: &top {A: 1}
         services:
           a:
             image: i
+            environment: *top
             x-own: {three: true}
             deploy: {x-note: why}
             healthcheck: {test: b, x-note: how}
         """
     )
-    assert project.extensions == {"x-top": [1, {"two": 2.5}]}
-    assert project.services["a"].extensions == {
-        "x-own": {"three": True},
-        "deploy.x-note": "why",
-        "healthcheck.x-note": "how",
-    }
+    assert project.services["a"].environment == {"A": "1"}
 
 
 def test_a_disabled_healthcheck_has_no_test(reader: Reader) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from taskyard.compose.model import (
-    Build,
     Command,
     Dependency,
-    FileGrant,
     Healthcheck,
     Mount,
     Port,
@@ -18,10 +16,8 @@ from taskyard.compose.model import (
 from taskyard.compose.reader import read
 
 __all__ = [
-    "Build",
     "Command",
     "Dependency",
-    "FileGrant",
     "Healthcheck",
     "Mount",
     "Port",

@@ -47,7 +47,7 @@ def _entry(kind: str, value: Value, folder: Path, shapes: Shapes) -> dict[str, A
     if value.data is None and not has_source:
         return {}
     entry: dict[str, Any] = {}
-    keys = shapes.keys(value, _READ[kind], _NOT_READ.get(kind, ()), entry)
+    keys = shapes.keys(value, _READ[kind], _NOT_READ.get(kind, ()))
     for name, part in keys.items():
         if name in _TEXTS:
             entry[name] = shapes.text(part)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from taskyard.compose.document import Value
 from taskyard.compose.model import Healthcheck, Resources, Restart
@@ -22,19 +21,14 @@ class Deployment:
     replicas: int | None = None
     limits: Resources = field(default_factory=Resources)
     reservations: Resources = field(default_factory=Resources)
-    rest: dict[str, Any] = field(default_factory=dict)
 
 
-def read_healthcheck(
-    value: Value | None, shapes: Shapes, extensions: dict[str, Any]
-) -> Healthcheck | None:
+def read_healthcheck(value: Value | None, shapes: Shapes) -> Healthcheck | None:
     """Read `healthcheck`; a zero means the default, as for the engine."""
     if value is None:
         return None
     times = ("interval", "timeout", "start_period", "start_interval")
-    keys = shapes.keys(
-        value, ("test", "disable", "retries", *times), (), extensions, "healthcheck."
-    )
+    keys = shapes.keys(value, ("test", "disable", "retries", *times))
     seconds = {name: shapes.duration(keys.get(name)) for name in times}
     retries = shapes.whole(keys.get("retries"))
     test = _test(keys.get("test"), shapes)
@@ -72,7 +66,7 @@ def _test(value: Value | None, shapes: Shapes) -> tuple[str, ...]:
     return test
 
 
-def read_deploy(value: Value | None, shapes: Shapes, extensions: dict[str, Any]) -> Deployment:
+def read_deploy(value: Value | None, shapes: Shapes) -> Deployment:
     """Read `deploy`."""
     if value is None or value.data is None:
         return Deployment()  # Compose takes an empty `deploy:` for none
@@ -80,22 +74,17 @@ def read_deploy(value: Value | None, shapes: Shapes, extensions: dict[str, Any])
         value,
         ("replicas", "resources", "endpoint_mode", "placement", "update_config"),
         ("mode", "labels", "restart_policy", "rollback_config"),
-        extensions,
-        "deploy.",
     )
     resources = shapes.keys(keys.get("resources"), ("limits", "reservations"))
-    rest = {
-        "endpoint_mode": shapes.choice(keys.get("endpoint_mode"), ("vip", "dnsrr")),
-        "placement": _placement(keys.get("placement"), shapes),
-        "update_config": _update_config(keys.get("update_config"), shapes),
-    }
+    shapes.choice(keys.get("endpoint_mode"), ("vip", "dnsrr"))
+    _check_placement(keys.get("placement"), shapes)
+    _check_update_config(keys.get("update_config"), shapes)
     return Deployment(
         replicas=shapes.whole(keys.get("replicas"), MAX_REPLICAS),
         limits=_resources(resources.get("limits"), shapes, ("pids",)),
         reservations=_resources(
             resources.get("reservations"), shapes, ("generic_resources", "devices")
         ),
-        rest={name: part for name, part in rest.items() if name in keys and part is not None},
     )
 
 
@@ -106,39 +95,27 @@ def _resources(value: Value | None, shapes: Shapes, not_read: tuple[str, ...]) -
     return Resources(cpus or None, memory or None)  # 0 means no limit
 
 
-def _placement(value: Value | None, shapes: Shapes) -> dict[str, Any]:
+def _check_placement(value: Value | None, shapes: Shapes) -> None:
     keys = shapes.keys(value, ("constraints", "preferences", "max_replicas_per_node"))
-    placement: dict[str, Any] = {}
-    if "constraints" in keys:
-        placement["constraints"] = list(shapes.texts(keys["constraints"]))
-    if "preferences" in keys:
-        placement["preferences"] = [
-            {"spread": shapes.text(shapes.keys(item, ("spread",)).get("spread"))}
-            for item in shapes.items(keys["preferences"])
-        ]
-    if "max_replicas_per_node" in keys:
-        placement["max_replicas_per_node"] = shapes.whole(keys["max_replicas_per_node"])
-    return placement
+    shapes.texts(keys.get("constraints"))
+    for item in shapes.items(keys.get("preferences")):
+        shapes.text(shapes.keys(item, ("spread",)).get("spread"))
+    shapes.whole(keys.get("max_replicas_per_node"))
 
 
-def _update_config(value: Value | None, shapes: Shapes) -> dict[str, Any]:
+def _check_update_config(value: Value | None, shapes: Shapes) -> None:
     times = ("delay", "monitor")
     choices = {
         "order": ("start-first", "stop-first"),
         "failure_action": ("continue", "pause", "rollback"),
     }
     keys = shapes.keys(value, ("parallelism", "max_failure_ratio", *times, *choices))
-    update: dict[str, Any] = {}
-    for name, entry in keys.items():
-        if name in times:
-            shapes.duration(entry)
-            update[name] = shapes.plain(entry)
-        elif name in choices:
-            update[name] = shapes.choice(entry, choices[name])
-        else:
-            read = shapes.whole if name == "parallelism" else shapes.number
-            update[name] = read(entry)
-    return update
+    for name in times:
+        shapes.duration(keys.get(name))
+    for name, options in choices.items():
+        shapes.choice(keys.get(name), options)
+    shapes.whole(keys.get("parallelism"))
+    shapes.number(keys.get("max_failure_ratio"))
 
 
 def read_restart(value: Value | None, shapes: Shapes) -> Restart:

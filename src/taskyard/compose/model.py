@@ -1,4 +1,9 @@
-"""What a Compose file says, as frozen data: all that an engine sees of it."""
+"""
+What a Compose file says, as frozen data: all that an engine sees of it.
+
+What nothing reads has no place here: the reader checks it, and `Service.lines` says that it is
+there.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +14,6 @@ from typing import Any, Literal
 
 Command = tuple[str, ...] | None
 """An argument list; a string in the file is split as a shell would. None: the image's own."""
-
-
-@dataclass(frozen=True)
-class Build:
-    """Source: Compose specification, `services.build`."""
-
-    context: Path
-    dockerfile: str = "Dockerfile"
-    target: str | None = None
-    args: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,14 +72,12 @@ class Mount:
 
     Attributes:
         source: An absolute path (bind) or a volume's name; None for an anonymous volume.
-        size_bytes: The limit of a tmpfs.
     """
 
     type: Literal["bind", "volume", "tmpfs"]
     target: str
     source: str | None = None
     read_only: bool = False
-    size_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -104,14 +97,6 @@ class Restart:
 
 
 @dataclass(frozen=True)
-class FileGrant:
-    """A secret or config as a service uses it."""
-
-    source: str
-    target: str | None = None
-
-
-@dataclass(frozen=True)
 class Service:
     """
     One service.
@@ -122,17 +107,17 @@ class Service:
             `{"deploy": 4, "deploy.replicas": 5, …}`.
         environment: Already merged: `env_file`, then `environment`, then what the shell passes
             through. A name that nothing sets is absent.
+        build: Whether its image is built from a folder.
         replicas: `scale` or `deploy.replicas`, else 1.
         networks: Name to aliases.
-        deploy: `endpoint_mode`, `placement` and `update_config` as they stand.
-        extensions: The `x-` keys of the service.
+        secrets, configs: Names.
     """
 
     name: str
     line: int
     lines: Mapping[str, int] = field(default_factory=dict)
     image: str | None = None
-    build: Build | None = None
+    build: bool = False
     command: Command = None
     entrypoint: Command = None
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -141,25 +126,19 @@ class Service:
     replicas: int = 1
     limits: Resources = Resources()
     reservations: Resources = Resources()
-    deploy: Mapping[str, Any] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
-    expose: tuple[str, ...] = ()
     volumes: tuple[Mount, ...] = ()
     networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     working_dir: str | None = None
     user: str | None = None
-    init: bool = False
     restart: Restart = Restart()
     stop_signal: str | None = None
     stop_grace_s: float = 10.0
     profiles: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
     container_name: str | None = None
     links: tuple[str, ...] = ()
-    secrets: tuple[FileGrant, ...] = ()
-    configs: tuple[FileGrant, ...] = ()
-    develop: Mapping[str, Any] = field(default_factory=dict)
-    extensions: Mapping[str, Any] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    configs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,8 +149,8 @@ class Project:
     Attributes:
         name: The file's `name:`, or None: whoever starts the project names it.
         path: The file; `path.parent` is the project's folder.
-        volumes, networks, secrets, configs: The top-level entries, as they stand after
-            interpolation (an empty entry is `{}`).
+        volumes, networks: The top-level entries, as they stand after interpolation (an empty
+            entry is `{}`).
         warnings: Sentences for the reader, such as the one about an obsolete `version`.
     """
 
@@ -180,9 +159,6 @@ class Project:
     services: Mapping[str, Service]
     volumes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    secrets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    extensions: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property

@@ -88,13 +88,12 @@ def _short(text: str, folder: Path) -> Mount:
 
 def _short_tmpfs(text: str) -> Mount:
     target, _, options = text.partition(":")
-    size: int | None = None
     for option in options.split(",") if options else ():
         name, _, value = option.partition("=")
         if name != "size":
             raise Mistake(f"the option `{option}` is not read", "write `size=64m` or nothing")
-        size = size_bytes(value)
-    return Mount("tmpfs", _target(target), size_bytes=size)
+        size_bytes(value)  # a fault where it is none
+    return Mount("tmpfs", _target(target))
 
 
 def _target(text: str) -> str:
@@ -117,7 +116,7 @@ def _long(item: Value, folder: Path, shapes: Shapes) -> Mount | None:
     target = shapes.text(keys.get("target"), filled=True)
     read_only = shapes.flag(keys.get("read_only")) or False
     options = shapes.keys(keys.get("tmpfs"), ("size",), ("mode",))
-    size = shapes.size(options.get("size"), plain_number=True)
+    shapes.size(options.get("size"), plain_number=True)
     needed = ("type", "target", "source") if kind == "bind" else ("type", "target")
     for name in needed:
         if name not in keys:
@@ -138,5 +137,5 @@ def _long(item: Value, folder: Path, shapes: Shapes) -> Mount | None:
     if kind == "bind":
         return Mount("bind", place, str(absolute(source or "", folder)), read_only)
     if kind == "tmpfs":
-        return Mount("tmpfs", place, None, read_only, size)
+        return Mount("tmpfs", place, None, read_only)
     return Mount("volume", place, source, read_only)

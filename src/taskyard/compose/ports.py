@@ -32,8 +32,8 @@ def read_ports(value: Value | None, shapes: Shapes) -> tuple[Port, ...]:
     return tuple(ports)
 
 
-def read_expose(value: Value | None, shapes: Shapes) -> tuple[str, ...]:
-    """Read `expose`, as texts."""
+def check_expose(value: Value | None, shapes: Shapes) -> None:
+    """Note what is wrong with `expose`."""
     exposed: list[str] = []
     for item in shapes.items(value):
         is_number = isinstance(item.data, int) and not isinstance(item.data, bool)
@@ -53,7 +53,6 @@ def read_expose(value: Value | None, shapes: Shapes) -> tuple[str, ...]:
             shapes.fault(what, item.line, "remove one of the two")
         else:
             exposed.append(text)
-    return tuple(exposed)
 
 
 def _ports(item: Value, shapes: Shapes) -> list[Port]:

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from taskyard.compose.declarations import read_declared
 from taskyard.compose.document import Value, parse
@@ -111,12 +110,11 @@ def _variables(
 
 
 def _project(document: Value, path: Path, shapes: Shapes, variables: Mapping[str, str]) -> Project:
-    extensions: dict[str, Any] = {}
     if not isinstance(document.data, dict):
         what = f"the file has to be a map with `services:`, and is {document.kind}"
         shapes.fault(what, document.line, "start it with a line `services:`")
         return Project(None, path, {})
-    keys = shapes.keys(document, _READ, _NOT_READ, extensions)
+    keys = shapes.keys(document, _READ, _NOT_READ)
     if "version" in keys:
         shapes.text(keys["version"])
         line = keys["version"].line
@@ -135,9 +133,9 @@ def _project(document: Value, path: Path, shapes: Shapes, variables: Mapping[str
         name=_project_name(keys.get("name"), shapes),
         path=path,
         services=services,
-        extensions=extensions,
+        volumes=declared["volumes"],
+        networks=declared["networks"],
         warnings=tuple(shapes.warnings),
-        **declared,
     )
 
 

@@ -56,8 +56,8 @@ def _used(service: Service) -> dict[str, Iterable[str]]:
         "volumes": [
             mount.source for mount in service.volumes if mount.type == "volume" and mount.source
         ],
-        "secrets": [grant.source for grant in service.secrets],
-        "configs": [grant.source for grant in service.configs],
+        "secrets": service.secrets,
+        "configs": service.configs,
     }
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from taskyard.compose.building import read_build, read_develop
+from taskyard.compose.building import check_build, check_develop
 from taskyard.compose.deployment import (
     MAX_REPLICAS,
     read_deploy,
@@ -22,9 +21,9 @@ from taskyard.compose.keys import (
     SERVICE_NOT_READ,
 )
 from taskyard.compose.mistake import Mistake
-from taskyard.compose.model import Command, Dependency, FileGrant, Service
+from taskyard.compose.model import Command, Dependency, Service
 from taskyard.compose.mounts import read_mounts
-from taskyard.compose.ports import read_expose, read_ports
+from taskyard.compose.ports import check_expose, read_ports
 from taskyard.compose.shapes import Shapes
 from taskyard.compose.words import split
 
@@ -33,44 +32,42 @@ _CONDITIONS = ("service_started", "service_healthy", "service_completed_successf
 
 def read_service(name: str, value: Value, shapes: Shapes, around: Surroundings) -> Service:
     """Read one service; what is wrong goes to the faults of `shapes`."""
-    extensions: dict[str, Any] = {}
-    keys = shapes.keys(value, SERVICE, SERVICE_NOT_READ, extensions)
-    deploy = read_deploy(keys.get("deploy"), shapes, extensions)
+    keys = shapes.keys(value, SERVICE, SERVICE_NOT_READ)
+    deploy = read_deploy(keys.get("deploy"), shapes)
     scale = shapes.whole(keys.get("scale"), MAX_REPLICAS)
     service = Service(
         name=name,
         line=value.line,
         lines=dict(_lines(value)),
         image=shapes.text(keys.get("image"), filled=True),
-        build=read_build(keys.get("build"), shapes, around, extensions),
+        build="build" in keys,
         command=_command(keys.get("command"), shapes),
         entrypoint=_command(keys.get("entrypoint"), shapes),
         environment=read_environment(keys.get("env_file"), keys.get("environment"), shapes, around),
         depends_on=_dependencies(keys.get("depends_on"), keys.get("links"), shapes),
-        healthcheck=read_healthcheck(keys.get("healthcheck"), shapes, extensions),
+        healthcheck=read_healthcheck(keys.get("healthcheck"), shapes),
         replicas=next((count for count in (scale, deploy.replicas) if count is not None), 1),
         limits=deploy.limits,
         reservations=deploy.reservations,
-        deploy=deploy.rest,
         ports=read_ports(keys.get("ports"), shapes),
-        expose=read_expose(keys.get("expose"), shapes),
         volumes=read_mounts(keys.get("volumes"), keys.get("tmpfs"), around.folder, shapes),
         networks=_networks(keys.get("networks"), shapes),
         working_dir=shapes.text(keys.get("working_dir"), filled=True),
         user=shapes.text(keys.get("user")) or None,
-        init=shapes.flag(keys.get("init")) or False,
         restart=read_restart(keys.get("restart"), shapes),
         stop_signal=shapes.text(keys.get("stop_signal"), filled=True),
         stop_grace_s=_grace(keys.get("stop_grace_period"), shapes),
         profiles=shapes.texts(keys.get("profiles")),
-        labels={name: text or "" for name, text in shapes.pairs(keys.get("labels")).items()},
         container_name=shapes.text(keys.get("container_name"), filled=True),
         links=shapes.texts(keys.get("links")),
         secrets=_grants(keys.get("secrets"), shapes),
         configs=_grants(keys.get("configs"), shapes),
-        develop=read_develop(keys.get("develop"), shapes, around.folder, extensions),
-        extensions=extensions,
     )
+    check_build(keys.get("build"), shapes)
+    check_develop(keys.get("develop"), shapes)
+    check_expose(keys.get("expose"), shapes)
+    shapes.flag(keys.get("init"))
+    shapes.pairs(keys.get("labels"))
     if isinstance(value.data, dict):
         _check(service, keys, scale, deploy.replicas, shapes)
     return service
@@ -180,8 +177,9 @@ def _grace(value: Value | None, shapes: Shapes) -> float:
     return 10.0 if grace_s is None else grace_s
 
 
-def _grants(value: Value | None, shapes: Shapes) -> tuple[FileGrant, ...]:
-    grants: list[FileGrant] = []
+def _grants(value: Value | None, shapes: Shapes) -> tuple[str, ...]:
+    """Read `secrets` or `configs`; one may be used twice, at two places."""
+    grants: list[tuple[str, str | None]] = []
     for item in shapes.items(value):
         if isinstance(item.data, dict):
             keys = shapes.keys(item, ("source", "target"), ("uid", "gid", "mode"))
@@ -193,8 +191,7 @@ def _grants(value: Value | None, shapes: Shapes) -> tuple[FileGrant, ...]:
             source, target = shapes.text(item, filled=True), None
         if source is None:
             continue
-        grant = FileGrant(source, target)
-        if grant in grants:
+        if (source, target) in grants:
             shapes.fault(f"`{item.where}` repeats `{source}`", item.line, "remove one of the two")
-        grants.append(grant)
-    return tuple(grants)
+        grants.append((source, target))
+    return tuple(dict.fromkeys(source for source, _ in grants))

@@ -73,24 +73,20 @@ class Shapes:
         value: Value | None,
         known: Collection[str],
         not_read: Collection[str] = (),
-        extensions: dict[str, Any] | None = None,
-        prefix: str = "",
     ) -> dict[str, Value]:
         """
-        Read a map with known keys; any other is a fault.
+        Read a map with known keys; any other is a fault, but for those that start with `x-`.
 
         Args:
             known: What is read.
             not_read: What Compose knows and Taskyard does not read.
-            extensions: Where `x-` keys go, under the prefix and their name.
         """
         found: dict[str, Value] = {}
         for key, entry in self.mapping(value).items():
             if key in known:
                 found[key] = entry
             elif key.startswith("x-"):
-                if extensions is not None:
-                    extensions[f"{prefix}{key}"] = self.plain(entry)
+                continue
             elif key in not_read:
                 what = f"`{entry.where}` is part of Compose, but Taskyard does not read `{key}`"
                 self.fault(
