@@ -61,6 +61,12 @@ def test_a_plain_project_has_nothing_to_say(tmp_path: Path) -> None:
         ),
         ("image: x\ncommand: run\ntmpfs: /run\n", "", "mounts `/run`", 5),
         (
+            "image: x\ncommand: run\nvolumes: ['.:/lab', '/lab/rows']\n",
+            "",
+            "mounts a volume without a name at `/lab/rows`",
+            5,
+        ),
+        (
             "image: x\ncommand: run\nsecrets: [key]\n",
             "secrets: {key: {environment: KEY}}\n",
             "uses `secrets`",

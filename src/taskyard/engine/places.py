@@ -70,6 +70,11 @@ def refuse(project: Project) -> None:
                 key = "tmpfs" if mount.type == "tmpfs" else "volumes"
                 what = f"mounts `{mount.target}`, which is no place on this machine"
                 found.append((key, what, f"mount below its working directory, or {DOCKER}"))
+            elif mount.type == "volume" and not (mount.source or is_embedded(service)):
+                # Each container has its own, and replicas share one folder
+                name = PurePosixPath(mount.target).name
+                what = f"mounts a volume without a name at `{mount.target}`"
+                found.append(("volumes", what, f"write `{name}:{mount.target}`, or {DOCKER}"))
         for key in ("secrets", "configs"):
             if getattr(service, key):
                 what = f"uses `{key}`, which a container has under `/run/secrets` or `/`"
