@@ -85,6 +85,20 @@ def test_what_cannot_be_mapped_is_refused_with_its_line(
     assert "run this lab with Docker" in str(caught.value)
 
 
+def test_a_dependency_that_no_profile_starts_is_refused_with_its_line(tmp_path: Path) -> None:
+    """Docker says `depends on undefined service`, and leaves out one that is not required."""
+    rest = "  report:\n    image: redis:8-alpine\n    profiles: [monthly]\n"
+    options = "image: redis:8-alpine\ndepends_on:\n  report:\n    condition: service_started\n"
+    with pytest.raises(TaskyardError) as caught:
+        refuse(project(tmp_path, options, rest))
+    [fault] = caught.value.faults
+    assert fault.what == (
+        "service `shop` depends on `report`, which stands in a profile and does not start"
+    )
+    assert (fault.line, fault.hint) == (4, "remove `profiles` from `report`")
+    refuse(project(tmp_path, f"{options}    required: false\n", rest))
+
+
 def test_all_that_is_refused_is_said_at_once(tmp_path: Path) -> None:
     """Two faults of a file are two faults of the error."""
     with pytest.raises(TaskyardError) as caught:

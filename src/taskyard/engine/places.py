@@ -75,6 +75,12 @@ def refuse(project: Project) -> None:
                 name = PurePosixPath(mount.target).name
                 what = f"mounts a volume without a name at `{mount.target}`"
                 found.append(("volumes", what, f"write `{name}:{mount.target}`, or {DOCKER}"))
+        for needed in service.depends_on:
+            if needed.required and project.services[needed.service].profiles:
+                name = f"`{needed.service}`"
+                what = f"depends on {name}, which stands in a profile and does not start"
+                key = "depends_on" if "depends_on" in service.lines else "links"
+                found.append((key, what, f"remove `profiles` from {name}"))
         for key in ("secrets", "configs"):
             if getattr(service, key):
                 what = f"uses `{key}`, which a container has under `/run/secrets` or `/`"
