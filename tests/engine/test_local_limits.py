@@ -61,6 +61,12 @@ def test_a_plain_project_has_nothing_to_say(tmp_path: Path) -> None:
         ),
         ("image: x\ncommand: run\ntmpfs: /run\n", "", "mounts `/run`", 5),
         (
+            "image: redis:8-alpine\nvolumes: ['/data', 'rules:/etc/redis']\n",
+            "volumes: {rules: }\n",
+            "mounts `/etc/redis`, which is no place on this machine",
+            4,
+        ),
+        (
             "image: x\ncommand: run\nvolumes: ['.:/lab', '/lab/rows']\n",
             "",
             "mounts a volume without a name at `/lab/rows`",

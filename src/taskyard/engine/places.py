@@ -99,7 +99,7 @@ def _source(service: Service) -> str:
 def _is_mapped(mount: Mount, service: Service) -> bool:
     target = PurePosixPath(mount.target)
     if redis.stands_for(service):
-        return mount.type == "volume"
+        return mount.type == "volume" and mount.target == redis.DATA
     if postgres.stands_for(service) and mount.type != "tmpfs":
         if mount == postgres.data(service)[0] or postgres.is_init(mount):
             return True

