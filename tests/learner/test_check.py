@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import textwrap
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -35,7 +34,7 @@ def verdicts(tmp_path: Path):
 
     def judge(text: str, compose: str = COMPOSE) -> list[Verdict]:
         (tmp_path / "compose.yaml").write_text(compose)
-        check = tmp_path / f"check_{uuid4().hex}.py"  # pytest keeps a module by its name
+        check = tmp_path / "check.py"
         check.write_text(
             "from taskyard.kit.requirement import Unmet, require\n" + textwrap.dedent(text)
         )

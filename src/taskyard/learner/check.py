@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -198,6 +199,7 @@ def run(
     arguments += ["-p", "no:cacheprovider", "--import-mode", "importlib", "--capture", "no"]
     with contextlib.redirect_stdout(io.StringIO()) as report, _plain_pytest():
         status = pytest.main(arguments, plugins=[plugin])
+    sys.modules.pop(path.stem, None)  # else the next check in this process is this one
     if plugin.interrupt:
         raise plugin.interrupt
     if plugin.broken or status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -299,7 +299,11 @@ def _is_blocked(place: Path, name: str) -> bool:
 
 
 def _digests(files: Mapping[Path, Path]) -> dict[str, str]:
-    return {relative.as_posix(): _digest(path.read_bytes()) for relative, path in files.items()}
+    found = {}
+    for relative, path in files.items():
+        with suppress(FileNotFoundError):  # an editor's, which comes and goes with each save
+            found[relative.as_posix()] = _digest(path.read_bytes())
+    return found
 
 
 def _digest(content: bytes) -> str:
