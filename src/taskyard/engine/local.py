@@ -152,6 +152,9 @@ class LocalEngine:
             port = self._network.port_of(service, index, postgres.PORT)
             folder = self._data(service, index)
             server = postgres.environment(service, port, self._run.state, folder)
+            if service.environment.get("PGHOST") in self._network.addresses():
+                # Its programs are another server's clients
+                server |= {name: given[name] for name in postgres.CLIENT if name in given}
             path.insert(0, server["PATH"])
         return {
             **shell,

