@@ -72,7 +72,8 @@ def prepare(folder: Path) -> Path:
     check = project.services["postgres"].healthcheck
     if check and check.test:
         shell = ["sh", "-c"] if check.test[0] == "CMD-SHELL" else []
-        postgres["healthcheck"]["test"] = ["CMD", "sh", "probe.sh", *shell, *check.test[1:]]
+        asked = [word.replace("$", "$$") for word in check.test[1:]]  # Compose reads it once more
+        postgres["healthcheck"]["test"] = ["CMD", "sh", "probe.sh", *shell, *asked]
     file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     return copy
 
