@@ -362,6 +362,24 @@ print(os.environ["HOST"], os.environ["PAIR"])
     assert ("1 1 1 1 mydb:5432 db:54321", "") == (done.stdout.strip(), done.stderr)
 
 
+@ON_BOTH
+def test_a_client_from_the_same_image_asks_the_server_that_it_names(
+    engine: str, tmp_path: Path
+) -> None:
+    """A job that waits for the database has the image's programs, and no server of its own."""
+    client = """
+  client:
+    image: postgres:17-alpine
+    command: sh -c "until pg_isready --quiet; do sleep 0.1; done; exec sleep 600"
+    environment: {PGHOST: db, PGUSER: shop, PGPASSWORD: s3cret, PGDATABASE: orders}
+    depends_on: {db: {condition: service_healthy}}
+"""
+    text = COMPOSE.replace("volumes:\n  rows:", f"{client.strip(chr(10))}\nvolumes:\n  rows:")
+    with held(project(tmp_path / "lab", text), engine) as stack:
+        done = stack.exec("client", ["psql", "--no-align", "--tuples-only", "-c", "SELECT 7"])
+        assert (0, "7") == (done.exit_code, done.stdout.strip()), done.stderr
+
+
 def test_what_stands_for_another_version_says_so(addresses: Stack) -> None:
     """One version is embedded, whatever the tag."""
     sentences = addresses.engine.unsupported(addresses.project)
