@@ -1,4 +1,9 @@
-"""One replica of the local engine: its process, its restarts, its health."""
+"""
+One replica of the local engine: its process, its restarts, its health.
+
+Its clock is the event loop's, for every pause and every deadline: a test has a loop whose clock
+it moves.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,7 +89,7 @@ class Process:
     async def _keep(self) -> None:
         delay_s = 0.1
         while True:
-            started = time.monotonic()
+            started = _now()
             if self.child is not None:
                 prober = asyncio.create_task(self._probe()) if self.health else None
                 code = await self.child.wait()
@@ -97,11 +101,13 @@ class Process:
             if not self._starts_again():
                 break
             self.state = "restarting"
-            delay_s = 0.1 if time.monotonic() - started > STABLE_S else delay_s
+            delay_s = 0.1 if _now() - started > STABLE_S else delay_s
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, 60.0)
             self.restarts, self.retries = self.restarts + 1, self.retries + 1
             await self._spawn()
+            if not self.wanted:  # whoever ended it meanwhile reached nothing
+                self.send(signal.SIGKILL)
         self.state = "exited"
         self.ended.set()
 
@@ -121,11 +127,11 @@ class Process:
         every PROBE_S, and a failure counts once an interval, so that `retries` means the same.
         """
         assert self.health is not None
-        started = counted = time.monotonic()
+        started = counted = _now()
         failures = 0
         while True:
             self.health_log = await self._test()
-            now = time.monotonic()
+            now = _now()
             starting = now - started < self.health["start_period_s"]
             interval_s = self.health["start_interval_s" if starting else "interval_s"]
             if not self.health_log:
@@ -204,6 +210,10 @@ class Process:
                     await self.ended.wait()
             self.send(signal.SIGKILL)
         await self.ended.wait()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _ping(port: int, timeout_s: float) -> str:
