@@ -98,3 +98,11 @@ def test_a_machine_that_computes_beside_others_is_slower_than_one_that_does_not(
         for spin in spins:
             spin.kill()
             spin.wait()
+
+
+def test_who_waits_may_say_what_a_missed_deadline_means() -> None:
+    """Unless the machine was too busy for it to mean anything."""
+    with pytest.raises(KeyError, match="gone"):
+        until(lambda: False, "it", 0.01, control=lambda: 1.0, missed=lambda: KeyError("gone"))
+    with pytest.raises(BusyError):
+        until(lambda: False, "it", 0.01, control=lambda: 100.0, missed=lambda: KeyError("gone"))

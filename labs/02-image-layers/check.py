@@ -7,10 +7,10 @@ import re
 import secrets
 import shutil
 import tarfile
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from taskyard.deadline import until
 from taskyard.errors import TaskyardError
 from taskyard.kit.requirement import Unmet, require
 from taskyard.kit.stack import Stack
@@ -27,7 +28,6 @@ from taskyard.topics.image_layers.reuse import CacheLostError, steps_again
 BASE = "FROM python:3.13-slim\nLABEL base=python:3.13-slim\n"
 PORT = 8000
 ANSWER_S = 20.0
-POLL_S = 0.1
 GRACE_S = 4
 LARGER_MAX_MB = 30
 KILLED = 137
@@ -103,17 +103,23 @@ class Yard:
 
     def ask(self, path: str) -> Any:
         """Ask the shop, as soon as it listens; say how its log ends if it never does."""
-        end = time.monotonic() + ANSWER_S
-        while True:
+        failed: list[Exception] = []
+
+        def answer() -> list[Any]:
             try:
                 address = self.builder.run("port", self.container, f"{PORT}/tcp").split()[0]
-                with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
-                    return json.loads(answer.read())
+                with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as said:
+                    return [json.loads(said.read())]
             except (OSError, ValueError, TaskyardError) as error:
-                state = self.inspect("{{.State.Status}}")
-                if state == "exited" or time.monotonic() > end:
+                failed.append(error)
+                if (state := self.inspect("{{.State.Status}}")) == "exited":
                     raise self.silent(state, error) from None
-            time.sleep(POLL_S)
+                return []
+
+        def missed() -> Unmet:
+            return self.silent(self.inspect("{{.State.Status}}"), failed[-1])
+
+        return until(answer, "an answer of the shop", ANSWER_S, missed=missed)[0]
 
     def silent(self, state: str, error: Exception) -> Unmet:
         lines = self.builder.logs(self.container).splitlines()
@@ -143,20 +149,16 @@ class Yard:
 def yard(folder: Path) -> Iterator[Yard]:
     """The learner's files in a folder that also holds what a developer's folder holds."""
     secret = f"not-a-secret-{secrets.token_hex(8)}"
-    # The stack is never up: its supervisor removes what is built, whatever happens to this process
-    stack = Stack(folder, "docker", label="check-image-layers")
-    try:
-        with tempfile.TemporaryDirectory(prefix="taskyard-") as temporary:
-            own = Path(temporary) / "shop"
-            shutil.copytree(folder, own)
-            own.chmod(0o755)
-            (own / ".env").write_text(f"PAYMENT_KEY={secret}\n")
-            (own / ".venv" / "bin").mkdir(parents=True)
-            # As on a machine whose Python is somewhere else
-            (own / ".venv" / "bin" / "python").symlink_to("/opt/elsewhere/bin/python3")
-            yield Yard(Builder(stack.name), own, secret)
-    finally:
-        stack.close()
+    # It is never up: its supervisor removes its state and what is built, whatever happens to us
+    with closing(Stack(folder, "docker", label="check-image-layers")) as stack:
+        own = stack.state / "shop"
+        shutil.copytree(folder, own)
+        own.chmod(0o755)
+        (own / ".env").write_text(f"PAYMENT_KEY={secret}\n")
+        (own / ".venv" / "bin").mkdir(parents=True)
+        # As on a machine whose Python is somewhere else
+        (own / ".venv" / "bin" / "python").symlink_to("/opt/elsewhere/bin/python3")
+        yield Yard(Builder(stack.name), own, secret)
 
 
 def test_it_builds_and_answers(yard: Yard) -> None:
@@ -263,9 +265,10 @@ def test_commit(yard: Yard) -> None:
 
 def test_size(yard: Yard) -> None:
     """The image is at most 30 MB larger than its base, python:3.13-slim."""
-    with tempfile.TemporaryDirectory(prefix="taskyard-") as folder:
-        (Path(folder) / "Dockerfile").write_text(BASE)
-        base = sum(yard.builder.layers(yard.builder.build(Path(folder)).image))
+    base_only = yard.folder.parent / "base"
+    base_only.mkdir()
+    (base_only / "Dockerfile").write_text(BASE)
+    base = sum(yard.builder.layers(yard.builder.build(base_only).image))
     layers = sum(yard.builder.layers(yard.first.image))
     larger, hidden = (layers - base) / 1e6, (layers - yard.probe(yard.first)["bytes"]) / 1e6
     saw = f"{larger:.0f} MB more than the base"

@@ -1,10 +1,7 @@
 """Lab 02: the rebuild after one changed line, what makes an image large, and three installers."""
 
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.table import Table
@@ -107,17 +104,12 @@ COPY --from=with-poetry /app/.venv /app/.venv
 
 def demo(stack: Stack, show: Show) -> None:
     builder = Builder(stack.name)
-    with temporary_folder() as folder:
-        rebuild(builder, folder, show)
-        sizes(builder, folder, stack.project.folder, show)
-        installers(builder, folder, show)
+    folder = stack.state / "builds"
+    folder.mkdir()
+    rebuild(builder, folder, show)
+    sizes(builder, folder, stack.project.folder, show)
+    installers(builder, folder, show)
     your_image(stack, show)
-
-
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="taskyard-") as folder:
-        yield Path(folder)
 
 
 def table(*headings: str) -> Table:

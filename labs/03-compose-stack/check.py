@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -40,13 +41,17 @@ CONNECT = (LAB / "connect.py").read_text(encoding="utf-8")
 def stack(folder: Path, choice: Choice) -> Iterator[Stack]:
     """The learner's files, not up yet: with gates before Postgres, and a password of their own."""
     os.environ.pop(PASSWORD, None)  # the shell's would win over the `.env`
-    copy = slow.prepare(folder)
-    stack = Stack(copy, choice, label="check-compose-stack", remove=[copy])
-    try:
-        yield stack
-    finally:
-        slow.open_gates(stack, "start", "ready")
-        stack.close()
+    # It is never up: the copy lies in its state, and goes with it whatever happens to this process
+    with closing(Stack(folder, choice, label="check-compose-stack")) as keeper:
+        keeper.state.chmod(0o711)  # Postgres has a user of its own, who comes by
+        stack = Stack(
+            slow.prepare(folder, keeper.state / "copy"), choice, label="check-compose-stack"
+        )
+        try:
+            yield stack
+        finally:
+            slow.open_gates(stack, "start", "ready")
+            stack.close()
 
 
 def test_first_start(stack: Stack) -> None:

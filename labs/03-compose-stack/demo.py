@@ -2,10 +2,9 @@
 
 import json
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from rich.table import Table
@@ -13,7 +12,7 @@ from rich.text import Text
 
 from taskyard.deadline import until
 from taskyard.kit.console import Show
-from taskyard.kit.stack import Choice, ServiceError, Stack, copy_stack
+from taskyard.kit.stack import ServiceError, Stack, copy_stack
 from taskyard.topics.compose_stack.changes import CHANGES, Measurement
 
 STARTS_ITSELF = True
@@ -21,7 +20,6 @@ STARTS_ITSELF = True
 PORT = 8000
 POSTGRES_S = 60.0
 COMMIT_S = 10.0
-STEP_S = 0.2
 LAB = Path(__file__).parent
 WAYS = {
     "started.yaml": "its start (a list under depends_on)",
@@ -32,7 +30,7 @@ WAYS = {
 
 def demo(stack: Stack, show: Show) -> None:
     first_start(stack, show)
-    race(stack.choice, show)
+    race(stack, show)
     what_stays(stack, show)
     if stack.choice.name == "docker":
         what_a_change_takes(show)
@@ -64,17 +62,14 @@ def first_start(stack: Stack, show: Show) -> None:
 
 
 @contextmanager
-def stub(choice: Choice, compose: str) -> Iterator[Stack]:
+def stub(yours: Stack, compose: str) -> Iterator[Stack]:
     """Hold a stack of an API and of a service that begins to listen after a while."""
-    folder = Path(tempfile.mkdtemp(prefix="taskyard-race-")).resolve()
-    stack = Stack(copy_stack(LAB / "stub", folder, compose), choice, remove=[folder])
-    try:
+    folder = yours.state / "race" / compose
+    with closing(Stack(copy_stack(LAB / "stub", folder, compose), yours.choice)) as stack:
         yield stack
-    finally:
-        stack.close()
 
 
-def race(choice: Choice, show: Show) -> None:
+def race(yours: Stack, show: Show) -> None:
     """Start the same two services in three ways, and say what became of the API."""
     show.say()
     show.say("The same with a stand-in: a service that begins to listen after 3 seconds.")
@@ -82,7 +77,7 @@ def race(choice: Choice, show: Show) -> None:
     seen = {}
     with show.step("three starts"):
         for compose, words in WAYS.items():
-            with stub(choice, compose) as stack:
+            with stub(yours, compose) as stack:
                 with suppress(ServiceError):  # its log says why
                     stack.up()
                 seen[words] = stack.wait_log("api", "no database", "connected").strip()
@@ -108,11 +103,8 @@ def up(stack: Stack) -> None:
 
 def await_postgres(stack: Stack) -> None:
     """Wait as a person does between two tries, until Postgres takes connections."""
-    end = time.monotonic() + POSTGRES_S
-    while stack.exec("postgres", ["pg_isready", "--host=127.0.0.1"]).exit_code:
-        if time.monotonic() > end:
-            raise TimeoutError(f"Postgres takes no connection after {POSTGRES_S:g} s")
-        time.sleep(STEP_S)
+    asked = ["pg_isready", "--host=127.0.0.1"]
+    until(lambda: not stack.exec("postgres", asked).exit_code, "Postgres", POSTGRES_S)
 
 
 def what_stays(stack: Stack, show: Show) -> None:

@@ -9,7 +9,6 @@ import re
 import secrets
 import shutil
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from pathlib import Path
 import psutil
 import yaml
 
+from taskyard import deadline
 from taskyard.compose import read
 from taskyard.errors import TaskyardError
 from taskyard.kit.requirement import require
@@ -27,13 +27,12 @@ from taskyard.kit.stack import COMPOSE_FILE, Replica, Stack
 SERVICES = ("api", "postgres", "redis")
 PASSWORD = "POSTGRES_PASSWORD"
 SCRIPTS = ("gates.sh", "filling.sh", "probe.sh")
-STEP_S = 0.1
 LAB = Path(__file__).parent
 
 
-def prepare(folder: Path) -> Path:
+def prepare(folder: Path, copy: Path) -> Path:
     """
-    Copy the learner's files, where the check may change them.
+    Copy the learner's files, where the check may change them; return the copy.
 
     The paths of what is added are relative: outside of a container there is no `/gate`.
     """
@@ -46,8 +45,7 @@ def prepare(folder: Path) -> Path:
         expected="the services `api`, `postgres` and `redis`",
         look_at="compose.yaml, services",
     )
-    copy = Path(tempfile.mkdtemp(prefix="taskyard-compose-stack-")).resolve()
-    shutil.copytree(folder, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
     copy.chmod(0o755)
     gate = copy / "gate"
     gate.mkdir()
@@ -119,11 +117,12 @@ def docker(*arguments: str) -> str:
 
 def until(holds: Callable[[], object], timeout_s: float) -> bool:
     """Poll until something holds; tell whether it did in time."""
-    end = time.monotonic() + timeout_s
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(STEP_S)
+    try:
+        deadline.until(holds, "this", timeout_s)
+    except deadline.BusyError:
+        raise
+    except deadline.DeadlineError:
+        return False
     return True
 
 

@@ -1,6 +1,5 @@
 """Lab 08: a stuck import without a limit, with a hard one, with both; then a killed worker."""
 
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -67,8 +66,7 @@ class Shop:
 
 
 def demo(stack: Stack, show: Show) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="taskyard-shown-")).resolve()
-    shown = Stack(copy_stack(SHOWN, folder), stack.choice, remove=[folder])
+    shown = Stack(copy_stack(SHOWN, stack.state / "shown"), stack.choice)
     try:
         show.say()
         show.say("First a worker of the demo's own, with two slots and Celery's defaults.")

@@ -2,7 +2,7 @@
 What `make lab-{{N}}` shows: the worker counts the orders of a file.
 
 TODO: a demo may say more to the tooling than `demo`: `PUBLISH`, `STARTS_ITSELF`, `NEEDS_DOCKER`,
-`without_docker`, `check_without_docker`. CONTRIBUTING.md says what they mean; remove this note.
+`without_docker`. CONTRIBUTING.md says what they mean; remove this note.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-STEP_S = 0.05
+STEP_S = 0.02
 
 SPIN_S = 0.05
 
@@ -62,6 +62,7 @@ def until(
     timeout_s: float = 30.0,
     saw: Callable[[], object] | None = None,
     control: Callable[[], float] | None = None,
+    missed: Callable[[], Exception] | None = None,
 ) -> _Found:
     """
     Ask until the answer is true, and return it.
@@ -76,6 +77,7 @@ def until(
             once after it, too.
         saw: Asked at the deadline: what is there instead.
         control: How many times slower than idle the machine is; `slowness` where it is None.
+        missed: Asked at the deadline for the error to raise in place of a DeadlineError.
 
     Raises:
         DeadlineError: The deadline passed; says what was waited for, and what was seen.
@@ -93,6 +95,8 @@ def until(
             )  # who asks once, waits for none
             wait_s = max(wait_s, timeout_s * min(slow, MOST))
             if asked > begin + wait_s:
+                if missed and slow <= MOST:
+                    raise missed()
                 kind = BusyError if slow > MOST else DeadlineError
                 raise kind(f"waited {wait_s:.3g} s for {what}", str(saw()) if saw else "")
         time.sleep(max(STEP_S, time.monotonic() - asked))

@@ -44,7 +44,6 @@ def test_a_demo_says_what_it_needs(tmp_path: Path) -> None:
         'NEEDS_DOCKER = "an image is built."\nPUBLISH = {"api": 8000}\nSTARTS_ITSELF = True\n'
         f"ROWS = 20\n{DEMO}"
         "def without_docker(folder, show):\n    pass\n"
-        "def check_without_docker(folder, show):\n    pass\n"
     )
     said = contract(tmp_path, text)
     assert (said.needs_docker, said.publish, said.starts_itself) == (
@@ -52,7 +51,7 @@ def test_a_demo_says_what_it_needs(tmp_path: Path) -> None:
         {"api": 8000},
         True,
     )
-    functions = (said.demo, said.without_docker, said.check_without_docker)
+    functions = (said.demo, said.without_docker)
     assert [one.__name__ for one in functions if one] == list(NAMES[3:])
 
 

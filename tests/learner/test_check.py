@@ -213,7 +213,7 @@ def test_a_deadline_names_what_was_waited_for_and_what_the_services_wrote(verdic
 def test_an_error_of_the_check_s_own_says_how_far_it_came(verdicts) -> None:
     """The line of the check, as it stands there."""
     (verdict,) = verdicts('def test_it():\n    """It answers."""\n    {}["state"]\n')
-    assert verdict.did.startswith('got as far as `{}["state"]` (check_')
+    assert verdict.did.startswith('got as far as `{}["state"]` (check.py')
 
 
 def test_a_deleted_file_is_named_with_what_brings_it_back(tmp_path: Path) -> None:

@@ -43,19 +43,6 @@ def runner_of(folder: Path, demo: str, compose: str = "") -> Runner:
     return Runner(Course(folder, ()), lab, Show(), folder / "files")
 
 
-def test_a_check_without_docker_may_show_something_of_its_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What a demo shows without Docker may take longer than a check should."""
-    demo = f"{DEMO}\n\ndef check_without_docker(folder, show):\n    show.say('read')\n"
-    runner = runner_of(tmp_path, demo)
-    with pytest.raises(SystemExit):
-        runner.check(Choice("local", "no Docker engine answers"))
-    told = capsys.readouterr().out
-    assert "read" in told
-    assert "planned" not in told
-
-
 def test_a_demo_about_the_start_starts_the_stack_itself(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

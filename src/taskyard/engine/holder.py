@@ -7,11 +7,11 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from taskyard.deadline import DeadlineError, until
 from taskyard.engine.protocol import Run
 from taskyard.engine.remains import About, clean_up, volume_names
 from taskyard.engine.supervisor import ABOUT, CONTROL
@@ -115,9 +115,7 @@ def ask_run(about: About, do: str) -> Any:
 def end_run(about: About) -> None:
     """End a run that another process started, also one whose supervisor is gone."""
     state = Path(about["state"])
-    with contextlib.suppress(TaskyardError):
+    with contextlib.suppress(TaskyardError, DeadlineError):
         _ask(state, "close", ORDER_S)
-        end = time.monotonic() + CLOSE_S
-        while state.exists() and time.monotonic() < end:
-            time.sleep(0.02)
+        until(lambda: not state.exists(), "the supervisor to end", CLOSE_S)
     clean_up(about)

@@ -9,7 +9,8 @@ import re
 import shutil
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,10 +18,12 @@ from typing import Any, NoReturn
 import psutil
 
 from taskyard.engine.client import docker
-from taskyard.engine.holder import ask_run, kept_runs
+from taskyard.engine.holder import ask_run, end_run, kept_runs
+from taskyard.engine.protocol import ServiceError
 from taskyard.engine.remains import PROJECT_LABEL, About
 from taskyard.errors import TaskyardError
 
+ASK_S = 10.0
 PUBLISHED = re.compile(r"(?P<host>[\d.]+):(?P<port>\d+)->(?P<target>\d+)/tcp")
 
 
@@ -80,6 +83,10 @@ class KeptRun(ABC):
     @abstractmethod
     def shell(self, replica: Standing) -> NoReturn:
         """Become a shell beside a replica's own process, with its environment and folder."""
+
+    def end(self) -> None:
+        """Remove it: containers or processes, volumes, files."""
+        end_run(self._about)
 
     def find(self, service: str) -> list[Standing]:
         """
@@ -180,6 +187,37 @@ class _Docker(KeptRun):
 
 
 def find_kept(temporary: Path, prefix: str) -> list[KeptRun]:
-    """Find the runs that were left running, the newest last; see `kept_runs`."""
+    """
+    Find the runs that were left running, the newest last, by the start of their project's name.
+
+    Each has a note in its state folder. A reboot may empty the folder of temporary files and keep
+    the containers, so those are looked for as well, by their label.
+    """
+    noted = kept_runs(temporary, prefix)
+    known = {about["project"] for about in noted}
     engines = {"docker": _Docker, "local": _Local}
-    return [engines[about["engine"]](about) for about in kept_runs(temporary, prefix)]
+    abouts = [*_without_note(temporary, prefix, known), *noted]
+    return [engines[about["engine"]](about) for about in abouts]
+
+
+def _without_note(temporary: Path, prefix: str, known: Collection[str]) -> list[About]:
+    """Return what can be said of the runs of which nothing but containers is left."""
+    if shutil.which("docker") is None:
+        return []
+    label = f'{{{{.Label "{PROJECT_LABEL}"}}}}'
+    with suppress(ServiceError):  # an engine that hangs keeps no lab from running without it
+        done = docker(prefix, "ps", "--all", "--format", label, timeout_s=ASK_S)
+        names = {name for name in done.stdout.split() if name.startswith(prefix)}
+        return [
+            About(
+                state=str(temporary / name),
+                project=name,
+                engine="docker",
+                folder="",
+                remove=[],
+                links=[],
+                volumes=None,
+            )
+            for name in sorted(names.difference(known))
+        ]
+    return []

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from taskyard.compose.model import Healthcheck, Project, Service
+from taskyard.deadline import until
 from taskyard.engine import container_names, places, ports, reports
 from taskyard.engine.embedded import postgres, redis
 from taskyard.engine.holder import Holder
@@ -26,7 +27,6 @@ from taskyard.errors import TaskyardError
 
 NAMESPACE = Path(__file__).parent / "namespace"
 LISTEN_S = 10.0
-STEP_S = 0.02
 
 SHELL_PASSES = ("HOME", "USER", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
 """What a process gets of the learner's own environment: a container gets none of it."""
@@ -87,8 +87,10 @@ class LocalEngine:
 
     def _await(self, service: str, condition: str, begin: float, timeout_s: float) -> None:
         """Wait for a condition of `depends_on`; a replica that ended badly ends the wait."""
-        while True:
-            waiting = []
+        waiting: list[Replica] = []
+
+        def is_met() -> bool:
+            waiting.clear()
             for replica in self._replicas(service):
                 exited = replica.state == "exited"
                 if reports.is_lost(replica) or (exited and condition == "service_healthy"):
@@ -103,11 +105,13 @@ class LocalEngine:
                     waiting.append(replica)
                 if condition == "service_completed_successfully" and not exited:
                     waiting.append(replica)
-            if not waiting:
-                return
-            if time.monotonic() - begin > timeout_s:
-                raise reports.failure(self._run.project, self, waiting[0], timeout_s)
-            time.sleep(STEP_S)
+            return not waiting
+
+        def missed() -> ServiceError:
+            return reports.failure(self._run.project, self, waiting[0], timeout_s)
+
+        left_s = max(0.0, begin + timeout_s - time.monotonic())
+        until(is_met, f"`{service}`", left_s, missed=missed)
 
     def _begin(self, service: Service, index: int) -> None:
         """Start one replica under the supervisor."""
@@ -333,14 +337,14 @@ class LocalEngine:
     def endpoint(self, service: str, port: int, index: int = 1) -> tuple[str, int]:
         self._replicas(service, index)
         note = self._network.note(service, index, port)
-        end = time.monotonic() + LISTEN_S
-        while not note.exists():
-            if time.monotonic() > end:
-                noted = ", ".join(path.name for path in note.parent.glob("[0-9]*")) or "nothing"
-                raise ServiceError(
-                    f"service `{service}` does not listen on {port}; it listens on {noted}"
-                )
-            time.sleep(STEP_S)
+
+        def missed() -> ServiceError:
+            noted = ", ".join(path.name for path in note.parent.glob("[0-9]*")) or "nothing"
+            return ServiceError(
+                f"service `{service}` does not listen on {port}; it listens on {noted}"
+            )
+
+        until(note.exists, f"`{service}` to listen on {port}", LISTEN_S, missed=missed)
         return "127.0.0.1", int(note.read_text())
 
     def down(self, volumes: bool = False) -> None:

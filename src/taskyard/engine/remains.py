@@ -44,7 +44,7 @@ class About(TypedDict):
     Attributes:
         remove: Paths that go with the run.
         links: Symbolic links into the state folder, which stand elsewhere and go with it.
-        volumes: What Docker calls the volumes that the file names.
+        volumes: What Docker calls the volumes that the file names; None where nobody knows.
     """
 
     state: str
@@ -53,7 +53,7 @@ class About(TypedDict):
     folder: str
     remove: list[str]
     links: list[str]
-    volumes: list[str]
+    volumes: list[str] | None
 
 
 def clean_up(about: About) -> None:
@@ -163,8 +163,9 @@ def remove_docker_project(project: str, named: Collection[str] | None = None) ->
             _docker(*removal, *ids)
             for listing, removal in (
                 (("ps", "-aq"), ("rm", "-fv")),
-                (("network", "ls", "-q"), ("network", "rm")),
-                (("volume", "ls", "-q"), ("volume", "rm", "-f")),
+                # What another run still uses is not in anybody's way, and cannot be removed
+                (("network", "ls", "-q", "--filter", "dangling=true"), ("network", "rm")),
+                (("volume", "ls", "-q", "--filter", "dangling=true"), ("volume", "rm", "-f")),
                 (("image", "ls", "-q"), ("image", "rm", "-f")),
             )
             if (ids := _docker(*listing, *ours).split())

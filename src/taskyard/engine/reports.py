@@ -8,11 +8,11 @@ import time
 from collections.abc import Collection, Sequence
 
 from taskyard.compose.model import Project, Service
+from taskyard.deadline import until
 from taskyard.engine.protocol import Engine, Replica, ServiceError
 
 LAST_LINES = 12
 SETTLE_S = 0.5
-STEP_S = 0.02
 
 
 def known(project: Project, service: str) -> Service:
@@ -49,19 +49,24 @@ def wait_up(
         ServiceError: A replica ended badly or is unhealthy, or the deadline passed.
     """
     called = time.monotonic()
-    while True:
-        asked = time.monotonic()
+    waiting: list[Replica] = []
+
+    def is_up() -> bool:
         replicas = [replica for replica in engine.ps() if replica.service in services]
         for replica in replicas:
             if is_lost(replica):
                 raise failure(project, engine, replica)
-        waiting = [r for r in replicas if r.health == "starting" or r.state == "restarting"]
+        waiting[:] = [r for r in replicas if r.health == "starting" or r.state == "restarting"]
         may_die = any(r.health is None and r.state == "running" for r in replicas)
-        if not waiting and (not may_die or time.monotonic() - called > SETTLE_S):
-            return
-        if waiting and time.monotonic() - begin > timeout_s:
-            raise failure(project, engine, waiting[0], timeout_s)
-        time.sleep(max(STEP_S, time.monotonic() - asked))  # asking takes half of a core at most
+        return not waiting and (not may_die or time.monotonic() - called > SETTLE_S)
+
+    left_s = max(SETTLE_S, begin + timeout_s - called)
+    until(
+        is_up,
+        "the services",
+        left_s,
+        missed=lambda: failure(project, engine, waiting[0], timeout_s),
+    )
 
 
 def running(service: str, replicas: Sequence[Replica]) -> list[Replica]:

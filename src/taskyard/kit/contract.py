@@ -35,7 +35,6 @@ class Contract:
         demo: The experiment, called with the stack and the console.
         without_docker: Called where `needs_docker` ends the lab, with the learner's folder and the
             console: shows what can be shown.
-        check_without_docker: The same in `make check-N`, where that is something else.
     """
 
     needs_docker: str = ""
@@ -43,7 +42,6 @@ class Contract:
     starts_itself: bool = False
     demo: Callable[[Stack, Show], None] | None = None
     without_docker: Callable[[Path, Show], None] | None = None
-    check_without_docker: Callable[[Path, Show], None] | None = None
 
     @classmethod
     def of(cls, module: Any) -> Contract:
@@ -61,7 +59,7 @@ class Contract:
 
 
 VALUES = ("NEEDS_DOCKER", "PUBLISH", "STARTS_ITSELF")
-NAMES = (*VALUES, "demo", "without_docker", "check_without_docker")
+NAMES = (*VALUES, "demo", "without_docker")
 """What `demo.py` may say."""
 
 IN_CHECK = ("PUBLISH",)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from taskyard.course import Course, Lab
 from taskyard.deadline import BusyError
 from taskyard.engine import Choice
-from taskyard.engine.holder import end_run, kept_runs
 from taskyard.engine.kept import KeptRun, find_kept
 from taskyard.engine.reports import failure
 from taskyard.errors import Fault, TaskyardError, Told
@@ -71,12 +70,9 @@ class Runner:
             note = f"note: `{run.name}` still runs; this ends it: make down-{self._lab.number}"
             self._show.say(note, style="yellow")
 
-    def _need_docker(self, contract: Contract, choice: Choice, *, check: bool = False) -> None:
+    def _need_docker(self, contract: Contract, choice: Choice) -> None:
         """
         Stop where the point of a lab cannot be seen without containers.
-
-        Args:
-            check: Whether it is the check that stops, which may have something else to show.
 
         Raises:
             Told: With NEEDS_DOCKER_STATUS.
@@ -84,11 +80,8 @@ class Runner:
         if not _lacks_docker(contract, choice):
             return
         self._show.say(f"This lab needs Docker: {contract.needs_docker}")
-        show = contract.without_docker
-        if check and contract.check_without_docker:
-            show = contract.check_without_docker
-        if show:
-            show(self._folder, self._show)
+        if contract.without_docker:
+            contract.without_docker(self._folder, self._show)
         self._show.say()
         if next_step := self._desk and self._desk.progress(runs_on(choice)).next_step:
             self._show.say("Come back to this lab with Docker. Without it you can go on:")
@@ -110,6 +103,10 @@ class Runner:
         self._need_docker(contract, choice)
         try:
             self._demo(module, contract, choice, keep)
+        except BusyError as error:
+            self._show.say(f"{str(error).capitalize()}.", style="yellow")
+            self._show.say("Run the lab again when this machine does less.")
+            raise Told(UNDECIDED_STATUS) from error
         except TaskyardError as error:
             if gone := missing_from(self._folder, self._lab.folder):
                 raise TaskyardError.of([*error.faults, Fault(gone, self._folder)]) from error
@@ -138,10 +135,8 @@ class Runner:
     def _experiment(self, module: Any, stack: Stack) -> None:
         try:
             module.demo(stack, self._show)
-        except BusyError as error:
-            self._show.say(f"{str(error).capitalize()}.", style="yellow")
-            self._show.say("Run the lab again when this machine does less.")
-            raise Told(UNDECIDED_STATUS) from error
+        except BusyError:
+            raise
         except TimeoutError as error:
             # What a demo waits for does not come when a service has died meanwhile
             for replica in stack.ps():
@@ -232,7 +227,7 @@ class Runner:
         from taskyard.learner.check import run  # pytest, which a demo need not wait for
 
         self._begin("Check", choice)
-        self._need_docker(Contract.of(load(self._lab.demo)), choice, check=True)
+        self._need_docker(Contract.of(load(self._lab.demo)), choice)
         if report:
             _save(report, "")  # what cannot be written is told before the check, not after it
         verdicts = run(self._lab.check, self._folder, choice, f"check-{self.label}", self._tell)
@@ -303,10 +298,10 @@ class Runner:
 
     def down(self) -> None:
         """Remove what kept runs of this lab left: containers, processes, volumes."""
-        runs = kept_runs(temporary_folder(), project_prefix(self.label))
-        for about in runs:
-            with self._show.step(f"removing {about['project']}"):
-                end_run(about)
+        runs = self._kept()
+        for run in runs:
+            with self._show.step(f"removing {run.name}"):
+                run.end()
         if not runs:
             self._show.say("Nothing of this lab is running.")
 
