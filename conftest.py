@@ -74,9 +74,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let what the tests start hear Ctrl-C: run in the background, a shell has taken it away."""
+    """Let what the tests start be as if somebody had started it in a shell."""
+    # Run in the background, a shell has taken Ctrl-C away
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A make that a test starts is somebody's own, and no part of the one that runs the tests
+    for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+        os.environ.pop(name, None)
     if not hasattr(config, "workerinput"):  # once, and not in each test process
         config.stash[BUSY] = [
             subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(config.getoption("busy"))
