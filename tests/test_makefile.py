@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -48,3 +49,19 @@ def test_a_target_without_a_number_is_not_made_by_a_rule_of_make_s_own(tmp_path:
     assert told.returncode == 2
     assert ".o" not in told.stderr
     assert "No rule to make target 'lab-'" in told.stderr.replace("`", "'")
+
+
+TARGET = re.compile(r"^([a-z][\w-]*%?)(?: [\w%-]+)*:(?!=)(.*)$", re.MULTILINE)
+TARGETS = TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8"))
+DOCUMENTS = "".join(
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")
+)
+
+
+@pytest.mark.parametrize(("target", "rest"), TARGETS, ids=[target for target, _ in TARGETS])
+def test_a_target_has_help_and_stands_in_the_documents(target: str, rest: str) -> None:
+    """What nobody is told of is not there."""
+    assert " ## " in rest
+    stem, is_whole = target.rstrip("%"), not target.endswith("%")
+    end = r"(?![\w-])" if is_whole else ""
+    assert re.search(rf"\bmake\b[^`\n]*(?<![\w-]){re.escape(stem)}{end}", DOCUMENTS)

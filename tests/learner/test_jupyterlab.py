@@ -66,6 +66,9 @@ Path("nowhere").read_text()
 """
 
 START_S = 60.0
+PATIENTLY: Any = {"timeout": 180_000, "polling": 250}
+"""Asked by the clock, and not with each picture: a busy machine draws few."""
+
 RAN = """() => {
   const panel = window.jupyterapp.shell.currentWidget;
   const cells = [...panel.content.model.cells].map(cell => cell.toJSON());
@@ -128,14 +131,14 @@ def test_the_first_notebook_opens_runs_as_committed_and_no_request_leaves_the_ma
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
     page.on("request", note)
     page.goto(address)
-    page.wait_for_function(READY, timeout=60_000)
+    page.wait_for_function(READY, **PATIENTLY)
     page.locator(".jp-RenderedMermaid img").wait_for()
     dialogs = page.locator(".jp-Dialog, .Toastify__toast").count()
     link = page.get_by_role("link", name="the lab").get_attribute("href")
     opened = page.evaluate(CELLS)
     page.screenshot(path=tmp_path / "opened.png")
     page.evaluate(COMMAND, "notebook:run-all-cells")
-    page.wait_for_function(RAN, timeout=60_000)
+    page.wait_for_function(RAN, **PATIENTLY)
     ran = page.evaluate(CELLS)
     page.screenshot(path=tmp_path / "ran.png")
     page.close()
@@ -151,7 +154,7 @@ def test_jupyterlab_is_dark_where_the_system_is(address: str, browser: Browser) 
     """Without a look into its settings, and from the first picture on."""
     page = browser.new_page(color_scheme="dark")
     page.goto(address)
-    page.wait_for_function(READY, timeout=60_000)
+    page.wait_for_function(READY, **PATIENTLY)
     page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
     page.close()
 
