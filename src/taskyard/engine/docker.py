@@ -321,16 +321,15 @@ def _on_loopback(port: Port) -> dict[str, Any]:
 
 def _replica(container: dict[str, Any]) -> Replica:
     state = container["State"]
-    status = {"created": "exited", "dead": "exited", "paused": "running"}
+    status = {"dead": "exited", "removing": "exited", "paused": "running"}
     health = state.get("Health") or {}
     log = health.get("Log") or []
-    exited = state["Status"] in ("exited", "dead", "created")
     return Replica(
         service=_label(container, "service"),
         index=int(_label(container, "container-number")),
         state=status.get(state["Status"], state["Status"]),
         health=health.get("Status"),
-        exit_code=state["ExitCode"] if exited and state["Status"] != "created" else None,
+        exit_code=state["ExitCode"] if state["Status"] in ("exited", "dead") else None,
         hostname=container["Config"]["Hostname"],
         restarts=container["RestartCount"],
         health_log=log[-1]["Output"].strip() if log and log[-1]["ExitCode"] else "",

@@ -13,7 +13,8 @@ from taskyard.errors import TaskyardError
 IMAGE = "taskyard-runtime"
 """The image of every worker and API in the labs: the stage `runtime` of the root Dockerfile."""
 
-State = Literal["running", "restarting", "exited"]
+State = Literal["created", "running", "restarting", "exited"]
+"""On Docker a container is `created` until what it depends on is there."""
 Health = Literal["starting", "healthy", "unhealthy"]
 
 

@@ -56,7 +56,9 @@ def wait_up(
         for replica in replicas:
             if is_lost(replica):
                 raise failure(project, engine, replica)
-        waiting[:] = [r for r in replicas if r.health == "starting" or r.state == "restarting"]
+        waiting[:] = [
+            r for r in replicas if r.health == "starting" or r.state in ("created", "restarting")
+        ]
         may_die = any(r.health is None and r.state == "running" for r in replicas)
         return not waiting and (not may_die or time.monotonic() - called > SETTLE_S)
 
@@ -76,7 +78,7 @@ def running(service: str, replicas: Sequence[Replica]) -> list[Replica]:
     Raises:
         ServiceError: None of them runs.
     """
-    found = [replica for replica in replicas if replica.state != "exited"]
+    found = [replica for replica in replicas if replica.state in ("running", "restarting")]
     if not found:
         names = ", ".join(f"`{replica.name}`" for replica in replicas) or f"`{service}`"
         raise ServiceError(f"{names} does not run, so it can not be ended", hint="start it first")
