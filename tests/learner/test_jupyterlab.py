@@ -79,7 +79,7 @@ RAN = """() => {
 READY = """() => {
   const panel = window.jupyterapp?.shell.currentWidget;
   return panel?.content?.model && panel.context.isReady &&
-    panel.context.sessionContext.session?.kernel?.status === "idle";
+    panel.context.sessionContext.session?.kernel?.connectionStatus === "connected";
 }"""
 COMMAND = "name => { window.jupyterapp.commands.execute(name); }"
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
@@ -154,8 +154,8 @@ def test_jupyterlab_is_dark_where_the_system_is(address: str, browser: Browser) 
     """Without a look into its settings, and from the first picture on."""
     page = browser.new_page(color_scheme="dark")
     page.goto(address)
-    page.wait_for_function(READY, **PATIENTLY)
-    page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
+    dark = page.locator("body[data-jp-theme-light='false']")
+    dark.wait_for(state="attached", timeout=PATIENTLY["timeout"])
     page.close()
 
 
