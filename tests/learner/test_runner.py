@@ -72,6 +72,23 @@ def test_a_lab_that_needs_docker_shows_what_it_can_and_has_its_own_status(
 REDIS = "services: {redis: {image: 'redis:8-alpine'}}"
 
 
+@pytest.mark.parametrize(
+    ("command", "first"), [("demo", "before: 0"), ("check", "pass    It starts.")]
+)
+def test_what_the_local_engine_does_not_do_is_said_before_the_start(
+    tmp_path: Path, command: str, first: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that no verdict rests on it unannounced."""
+    compose = "services: {api: {image: i, command: sleep 600, container_name: mine}}"
+    runner = runner_of(tmp_path, OWN, compose)
+    (tmp_path / "check.py").write_text('def test_it(stack):\n    """It starts."""\n')
+    choice = Choice("local", "you asked for it")
+    runner.demo(choice, keep=False) if command == "demo" else runner.check(choice)
+    told = capsys.readouterr().out.splitlines()
+    said = "The local engine gives `api` another name than its `container_name`."
+    assert told.index(said) < told.index(first)
+
+
 def test_a_demo_on_a_busy_machine_ends_undecided(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

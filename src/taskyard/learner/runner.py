@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from taskyard.compose import read
+from taskyard.compose.model import Project
 from taskyard.course import Course, Lab
 from taskyard.deadline import BusyError
 from taskyard.engine import Choice
@@ -18,7 +21,7 @@ from taskyard.errors import Fault, TaskyardError, Told
 from taskyard.kit.blame import missing_from
 from taskyard.kit.console import Show
 from taskyard.kit.contract import Contract, load
-from taskyard.kit.stack import Stack, project_prefix, temporary_folder
+from taskyard.kit.stack import COMPOSE_FILE, Stack, project_prefix, temporary_folder
 from taskyard.learner.desk import Desk
 
 if TYPE_CHECKING:
@@ -115,10 +118,7 @@ class Runner:
     def _demo(self, module: Any, contract: Contract, choice: Choice, keep: bool) -> None:
         stack = Stack(self._folder, choice, publish=contract.publish, label=self.label)
         try:
-            for warning in stack.project.warnings:
-                self._show.say(f"note: {warning}", style="yellow")
-            for sentence in stack.engine.unsupported(stack.project):
-                self._show.say(f"The local engine {sentence}.", style="dim")
+            self._say_what_is_not_shown(stack.project, choice)
             if not contract.starts_itself:  # its point is how the stack starts
                 names = ", ".join(stack.project.services)
                 with self._show.step(f"starting {names}", lambda: states(stack)):
@@ -131,6 +131,13 @@ class Runner:
         if self._desk:
             self._desk.record(self._lab, "demo")
             self._next_step(module)
+
+    def _say_what_is_not_shown(self, project: Project, choice: Choice) -> None:
+        """Say what Docker would refuse or warn of, and what the engine does not do of the file."""
+        for warning in project.warnings:
+            self._show.say(f"note: {warning}", style="yellow")
+        for sentence in choice.engine().unsupported(project):
+            self._show.say(f"The local engine {sentence}.", style="dim")
 
     def _experiment(self, module: Any, stack: Stack) -> None:
         try:
@@ -228,6 +235,8 @@ class Runner:
 
         self._begin("Check", choice)
         self._need_docker(Contract.of(load(self._lab.demo)), choice)
+        with contextlib.suppress(TaskyardError):  # what cannot be read is a verdict of the check's
+            self._say_what_is_not_shown(read(self._folder / COMPOSE_FILE), choice)
         if report:
             _save(report, "")  # what cannot be written is told before the check, not after it
         verdicts = run(self._lab.check, self._folder, choice, f"check-{self.label}", self._tell)
