@@ -10,16 +10,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
+import click
 import pytest
 import redis
 import tiny_course
 from processes import left_of
 from terminal import Terminal
 
+from taskyard.cli import main
 from taskyard.course import Course
 from taskyard.files import ROOT
 
@@ -445,3 +447,52 @@ def test_no_is_an_answer_and_ctrl_c_is_another(tmp_path: Path) -> None:
     asked.type("\x03")
     status, told = asked.end()
     assert (status, told.splitlines()[-1], "Abort" in told) == (130, "stopped", False)
+
+
+Words = tuple[str, ...]
+
+
+def commands(command: click.Command, *words: str) -> Iterator[tuple[Words, click.Command]]:
+    """Yield a command and every command below it, each with the words that call it."""
+    yield words, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from commands(below, *words, name)
+
+
+COMMANDS = list(commands(main))
+CALLS = [" ".join(words) for words, command in COMMANDS if not isinstance(command, click.Group)]
+OPTIONS = [
+    (" ".join([*words, option.opts[-1]]), option)
+    for words, command in COMMANDS
+    for option in command.params
+    if isinstance(option, click.Option)
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "command"), COMMANDS, ids=[" ".join(words) or "taskyard" for words, _ in COMMANDS]
+)
+def test_a_command_has_a_sentence_of_help(words: Words, command: click.Command) -> None:
+    """The first paragraph of its docstring, which the list of commands shows."""
+    sentence = " ".join((command.help or "").partition("\n\n")[0].split())
+    assert re.fullmatch(r"[A-Z].*[^.]\.", sentence)
+
+
+@pytest.mark.parametrize(("name", "option"), OPTIONS, ids=[name for name, _ in OPTIONS])
+def test_an_option_has_a_sentence_of_help(name: str, option: click.Option) -> None:
+    """What `--help` prints beside it."""
+    assert re.fullmatch(r"[A-Z].*[^.]\.", option.help or "")
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_command_stands_in_the_documents_or_behind_a_target(call: str) -> None:
+    """Every target stands in the documents: `test_makefile.py` asks each of them."""
+    call = re.escape(call) + r"(?![\w-])"
+    pages = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")]
+    recipes = (ROOT / "Makefile").read_text(encoding="utf-8")
+    is_named = any(re.search(rf"\bpython -m taskyard {call}", page) for page in pages)
+    assert is_named or re.search(rf"^\t@\$\(TASKYARD\) {call}", recipes, re.MULTILINE)
