@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import tiny_course
@@ -508,6 +509,17 @@ def test_pictures_and_html_are_links_too(root: Path) -> None:
         ("c.md", 9),
         ("d.md", 9),
     ]
+
+
+@pytest.mark.parametrize("name", ["with space.md", "ü.md", "a#b.md", "a:b.md", "100%.md"])
+def test_a_percent_encoded_target_is_the_file_of_that_name(root: Path, name: str) -> None:
+    """A `#` or a `:` that belongs to a name is encoded, and begins no fragment and no scheme."""
+    to = f"../docs/{quote(name, safe='')}#{quote('größe')}"
+    text = f"[a]({to}) ![b]({to}) [c]\n\n<a href='{to}'>d</a>\n\n[c]: {to}\n"
+    write(root / "chapters" / "02-replicas.md", f"# Replicas\n\n{text}")
+    assert ["there is no such file"] * 4 == [one.what.rpartition(": ")[2] for one in faults(root)]
+    write(root / "docs" / name, "# Größe\n")
+    assert faults(root) == []
 
 
 def test_links_in_code_are_not_links(root: Path) -> None:

@@ -97,7 +97,15 @@ def test_what_is_no_link_stays_although_a_link_leads_to_the_same_place(code: str
     )
 
 
-WRITTEN = ["../a%20b.md", "../%C3%BC.md", "../ü.md", "../a.md#ü-and-%C3%BC", "<../a b.md>"]
+WRITTEN = [
+    "../a%20b.md",
+    "../%C3%BC.md",
+    "../ü.md",
+    "../a.md#ü-and-%C3%BC",
+    "<../a b.md>",
+    r"../a\_b.md",
+    "../a&amp;b.md",
+]
 
 
 @pytest.mark.parametrize("target", WRITTEN)
@@ -113,6 +121,19 @@ def test_a_link_is_changed_as_it_is_written_encoded_or_not(target: str) -> None:
     new = target.replace(bare, f"../{bare}")
     assert [bare] == sorted(set(seen))
     assert f"[a]({new}) and [b]\n\n[b]: {new}\n" == changed
+
+
+DEFINED = {
+    "in a list": "- [b]: {}\n\n[b] ![b]\n",
+    "in a numbered list": "1. [b]: {}\n\n[b][]\n",
+    "in a quotation in a list": "- > [b]: {}\n\n[x][b]\n",
+    "on the next line": "[b]:\n  <{}>\n\n[b]\n",
+}
+
+
+@pytest.mark.parametrize("text", DEFINED.values(), ids=DEFINED)
+def test_a_definition_is_changed_wherever_it_stands(text: str) -> None:
+    assert text.format("../../b") == relink(text.format("../b"), lambda target: f"../{target}")
 
 
 def test_two_blank_lines_cut_neither_a_fence_nor_details(tmp_path: Path) -> None:

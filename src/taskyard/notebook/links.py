@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
+from string import punctuation
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from taskyard.pages.parser import AS_WRITTEN
 # What is no link although it looks like one: an escaped character, and code in a line
 _PASSED_OVER = r"\\.|(?<!`)(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)"
 _IN_TEXT = r"\]\(\s*<?"
-_IN_DEFINITION = r"^[ >]*\[[^\]]+\]:\s*<?"
+_IN_DEFINITION = r"^(?:[ >*+-]|\d+[.)])*\[[^\]]+\]:\s*<?"
 
 
 def relink(markdown: str, change: Callable[[str], str]) -> str:
@@ -51,20 +52,26 @@ def _change(
     change: Callable[[str], str],
 ) -> None:
     """Change the targets in the lines from `place[0]` up to `place[1]`, which all stay lines."""
-    new = {one: change(one) for one in targets if isinstance(one, str) and _is_relative(one)}
-    if not new:
+    relative = {one for one in targets if isinstance(one, str) and _is_relative(one)}
+    if not relative:
         return
-    either = "|".join(map(re.escape, sorted(new, key=len, reverse=True)))
+    either = "|".join(map(_written, sorted(relative, key=len, reverse=True)))
     pattern = re.compile(
         rf"{_PASSED_OVER}|(?P<begin>{begin})(?P<target>{either})(?=[\s>)]|$)",
         re.MULTILINE | re.DOTALL,
     )
 
     def replace(found: re.Match[str]) -> str:
-        return found["begin"] + new[found["target"]] if found["target"] else found[0]
+        return found["begin"] + change(found["target"]) if found["target"] else found[0]
 
     text = pattern.sub(replace, "\n".join(lines[slice(*place)]))
     lines[slice(*place)] = text.split("\n")
+
+
+def _written(target: str) -> str:
+    """Return a pattern for a target as it may stand in Markdown, where any mark may be escaped."""
+    marks = {mark: rf"\\?{re.escape(mark)}" for mark in punctuation} | {"&": r"(?:\\?&|&amp;)"}
+    return "".join(marks.get(one, re.escape(one)) for one in target)
 
 
 def _is_relative(target: str) -> bool:

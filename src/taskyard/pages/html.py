@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
-from urllib.parse import unquote
 
 
 class Tags(HTMLParser):
@@ -29,7 +28,7 @@ class Tags(HTMLParser):
         self.opened.append(tag)
         for name, value in attrs:
             if value and (tag, name) in (("a", "href"), ("img", "src"), ("source", "srcset")):
-                self.links.append((unquote(value), self.getpos()[0] - 1))
+                self.links.append((value, self.getpos()[0] - 1))
             if value and name in ("id", "name"):
                 self.ids.add(value)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
+from urllib.parse import unquote, urldefrag
 
 from taskyard.errors import Fault, TaskyardError
 from taskyard.pages.page import Link, Page
@@ -41,8 +42,8 @@ def dead(root: Path, pages: Iterable[Path]) -> list[Fault]:
 def _check(root: Path, path: Path, link: Link, read: dict[Path, Page]) -> Iterator[Fault]:
     if _SCHEME.match(link.target) or link.target.startswith("//"):
         return
-    place, _, anchor = link.target.partition("#")
-    what = f"the link `{link.target}` is dead: "
+    place, anchor = map(unquote, urldefrag(link.target))
+    what = f"the link `{unquote(link.target)}` is dead: "
     target = Path(os.path.normpath(path.parent / place)) if place else path
     if place.startswith("/"):
         yield Fault(what + "it begins with `/`", path, link.line, "write it relative to this file")

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import unquote
 
 from markdown_it.token import Token
 
@@ -27,7 +26,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Link:
-    """Where a link or a picture points to, percent signs resolved."""
+    """Where a link or a picture points to, percent-encoded."""
 
     target: str
     line: int
@@ -123,7 +122,7 @@ class Page:
         for token, line in _walk(self.tokens):
             href = {"link_open": "href", "image": "src"}.get(token.type)
             if href:
-                found.append(Link(unquote(str(token.attrs[href])), line))
+                found.append(Link(str(token.attrs[href]), line))
             elif token.type in ("html_block", "html_inline"):
                 found += [Link(target, line + at) for target, at in Tags.of(token.content).links]
         return tuple(found)
