@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from taskyard.engine.remains import PROJECT_LABEL
 from taskyard.topics.image_layers.builder import Builder
-from taskyard.topics.image_layers.image import Image, Layer, digest
+from taskyard.topics.image_layers.image import OPAQUE, Image, Layer, digest
 from taskyard.topics.image_layers.program import show_file
 
 PROGRAM = Layer.of({"bin/show": show_file("/app/greeting")}, modes={"bin/show": 0o755})
@@ -54,16 +55,67 @@ def test_a_removed_file_stays_in_its_layer() -> None:
     assert b"KEY=1" in both.layers[0].blob
 
 
-def test_a_removed_folder_takes_what_is_in_it() -> None:
-    """One whiteout hides a folder and all below it, and not its neighbours."""
-    below = Layer.of({"a/b/c": b"", "a/bc": b""})
-    assert ["a/bc"] == list(Image((below, Layer.of({}, removed=["a/b"]))).files)
+def layer(*files: str, removed: Sequence[str] = ()) -> Layer:
+    return Layer.of({path: b"" for path in files}, removed=removed)
 
 
-def test_a_removed_folder_leaves_what_only_ends_like_it() -> None:
-    """A folder of the same name elsewhere stays, as does one whose name ends the same way."""
-    below = Layer.of({"app/y": b"", "srv/app/x": b"", "myapp/z": b""})
-    assert ["myapp/z", "srv/app/x"] == list(Image((below, Layer.of({}, removed=["app"]))).files)
+STACKS = {
+    "a folder goes with what is in it, and its neighbours stay": (
+        [layer("a/b/c", "a/bc"), layer(removed=["a/b"])],
+        ["a/bc"],
+    ),
+    "a folder of the same name elsewhere stays": (
+        [layer("app/y", "srv/app/x", "myapp/z"), layer(removed=["app"])],
+        ["myapp/z", "srv/app/x"],
+    ),
+    "a folder is removed and made again in one layer": (
+        [layer(".venv/old", "a/b"), layer(".venv/new", removed=[".venv"])],
+        [".venv/new", "a/b"],
+    ),
+    "an opaque folder hides what is below it, and not what it brings": (
+        [layer("app/old", "app/deep/old", "application"), layer("app/new", f"app/{OPAQUE}")],
+        ["app/new", "application"],
+    ),
+    "what was removed may come back": (
+        [layer("app/x", "app/y"), layer(removed=["app"]), layer("app/x")],
+        ["app/x"],
+    ),
+    "a file in the place of a folder": (
+        [layer("app/x", "apple"), layer("app")],
+        ["app", "apple"],
+    ),
+    "a folder in the place of a file": (
+        [layer("app", "app-2"), layer("app/x")],
+        ["app-2", "app/x"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("layers", "seen"), STACKS.values(), ids=STACKS)
+def test_a_container_sees(layers: list[Layer], seen: list[str]) -> None:
+    """Each layer lies over those below it, and hides what it removes of them alone."""
+    assert seen == list(Image(tuple(layers)).files)
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("layers", [stack for stack, _ in STACKS.values()], ids=STACKS)
+def test_a_container_of_docker_sees_the_same(layers: list[Layer], tmp_path: Path) -> None:
+    """Docker lays the layers over each other; the container is made and never started."""
+    project = f"taskyard-hand-made-{secrets.token_hex(3)}"
+    made = Image(tuple(layers), {"Cmd": ["/none"], "Labels": {PROJECT_LABEL: project}})
+    with Builder(project) as builder:
+        builder.run("load", f"--input={made.archive(tmp_path / 'image.tar', f'{project}:1')}")
+        label = f"--label={PROJECT_LABEL}={project}"
+        empty = Image((Layer.of({}),), made.settings)
+        builder.run("load", f"--input={empty.archive(tmp_path / 'empty.tar', f'{project}:2')}")
+        files = []
+        for number in (1, 2):
+            container = builder.run("create", label, f"{project}:{number}").strip()
+            path = tmp_path / f"files-{number}.tar"
+            builder.run("export", f"--output={path}", container)
+            files.append(set(Layer(path.read_bytes()).files))
+    # every container has some of Docker's own: /etc/hosts and the like
+    assert list(made.files) == sorted(files[0] - files[1])
 
 
 def test_every_blob_has_the_name_of_its_content(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -21,6 +21,8 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 WHITEOUT = ".wh."
 """The layer format's word for "gone": an empty file with this before its name hides that file."""
+OPAQUE = f"{WHITEOUT}{WHITEOUT}.opq"
+"""An empty file of this name hides all that lower layers have in its folder."""
 
 
 def digest(content: bytes) -> str:
@@ -54,20 +56,25 @@ class Layer:
         """
         contents = dict(files)
         for path in removed:
-            place, _, name = path.rpartition("/")
-            contents[f"{place}/{WHITEOUT}{name}".lstrip("/")] = b""
+            # Docker lays a folder that is made again over the old one, unless it is opaque
+            is_made_again = any(new.startswith(f"{path}/") for new in files)
+            name = _name(path)
+            gone = (
+                f"{path}/{OPAQUE}" if is_made_again else path.removesuffix(name) + WHITEOUT + name
+            )
+            contents[gone] = b""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for parent in sorted({str(one) for path in contents for one in Path(path).parents}):
-                if parent != ".":
-                    folder = tarfile.TarInfo(parent)
-                    folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o755, mtime_s
-                    archive.addfile(folder)
-            for path, content in sorted(contents.items()):
-                file = tarfile.TarInfo(path)
-                file.size, file.mtime = len(content), mtime_s
-                file.mode = (modes or {}).get(path, 0o644)
-                archive.addfile(file, io.BytesIO(content))
+            folders = {str(one) for path in contents for one in Path(path).parents} - {"."}
+            for path in sorted(folders | contents.keys(), key=_order):
+                entry = tarfile.TarInfo(path)
+                entry.mtime = mtime_s
+                if path in folders:
+                    entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+                    archive.addfile(entry)
+                else:
+                    entry.size, entry.mode = len(contents[path]), (modes or {}).get(path, 0o644)
+                    archive.addfile(entry, io.BytesIO(contents[path]))
         return cls(buffer.getvalue())
 
     @cached_property
@@ -129,13 +136,15 @@ class Image:
         """The files that a container sees: each layer laid over those below it."""
         seen: dict[str, bytes] = {}
         for layer in self.layers:
-            for path, content in layer.files.items():
-                parent, _, name = path.rpartition("/")
-                if name.startswith(WHITEOUT):
-                    gone = f"{parent}/{name.removeprefix(WHITEOUT)}".lstrip("/")
-                    seen = {p: c for p, c in seen.items() if not f"{p}/".startswith(f"{gone}/")}
-                else:
-                    seen[path] = content
+            hidden = _hidden(layer.files)
+            new = {p: c for p, c in layer.files.items() if not _name(p).startswith(WHITEOUT)}
+            folders = {str(parent) for path in new for parent in Path(path).parents}
+            kept = {
+                path: content
+                for path, content in seen.items()
+                if path not in folders and not f"/{path}/".startswith(hidden)
+            }
+            seen = kept | new
         return dict(sorted(seen.items()))
 
     def parts(self, name: str) -> dict[str, bytes]:
@@ -177,6 +186,37 @@ class Image:
         """Write the layout as one tar file, as `docker load --input` takes it; return its path."""
         path.write_bytes(Layer.of(self.parts(name)).blob)
         return path
+
+
+def _hidden(files: Iterable[str]) -> tuple[str, ...]:
+    """
+    Return what a layer hides of those below it: the beginnings of paths, each from `/` to `/`.
+
+    A whiteout hides the file or folder that it names, an opaque one its whole folder, and a file
+    what was a folder of its name.
+    """
+    found = []
+    for path in files:
+        name = _name(path)
+        parent = f"/{path.removesuffix(name)}"
+        if name == OPAQUE:
+            found.append(parent)
+        else:
+            found.append(f"{parent}{name.removeprefix(WHITEOUT)}/")
+    return tuple(found)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _order(path: str) -> list[tuple[bool, str]]:
+    """
+    Sort a folder before what is in it, and whiteouts before what stands beside them.
+
+    Source: OCI image specification, `layer.md`, "Whiteouts".
+    """
+    return [(not part.startswith(WHITEOUT), part) for part in path.split("/")]
 
 
 def _described(media_type: str, content: bytes) -> dict[str, Any]:
