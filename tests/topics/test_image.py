@@ -56,7 +56,7 @@ def test_a_removed_file_stays_in_its_layer() -> None:
 
 
 def layer(*files: str, removed: Sequence[str] = ()) -> Layer:
-    return Layer.of({path: b"" for path in files}, removed=removed)
+    return Layer.of(dict.fromkeys(files, b""), removed=removed)
 
 
 STACKS = {

@@ -58,11 +58,9 @@ class Layer:
         for path in removed:
             # Docker lays a folder that is made again over the old one, unless it is opaque
             is_made_again = any(new.startswith(f"{path}/") for new in files)
-            name = _name(path)
-            gone = (
-                f"{path}/{OPAQUE}" if is_made_again else path.removesuffix(name) + WHITEOUT + name
-            )
-            contents[gone] = b""
+            place, slash, name = path.rpartition("/")
+            hiding = f"{place}{slash}{WHITEOUT}{name}"
+            contents[f"{path}/{OPAQUE}" if is_made_again else hiding] = b""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
             folders = {str(one) for path in contents for one in Path(path).parents} - {"."}
