@@ -1,4 +1,4 @@
-"""The package's rooms: what each may import, and what a lab may."""
+"""The package's rooms: what each may import, what a lab may, and where their tests stand."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from taskyard.files import ROOT
 
 PACKAGE = ROOT / "src" / "taskyard"
+TESTS = ROOT / "tests"
 
 MAY_IMPORT = {
     "errors": [],
@@ -121,3 +122,23 @@ def test_a_lab_imports_what_is_made_for_it(path: Path) -> None:
     """The tooling behind `kit` and `topics` may change without a look at the labs."""
     wrong = [name for name in imports(path) if room_of(name).partition(".")[0] not in FOR_LABS]
     assert [] == wrong
+
+
+def mirrored(room: str) -> list[Path]:
+    """Find a room's tests: in the folder of its name, or in one file if it is one module."""
+    folder = TESTS.joinpath(*room.split("."))
+    return sorted(folder.rglob("test_*.py")) or [*TESTS.glob(f"test_{room}.py")]
+
+
+@pytest.mark.parametrize("room", sorted(rooms().keys() - {"__main__"}))  # which only calls `cli`
+def test_a_room_has_its_tests_in_its_own_place(room: str) -> None:
+    """Each of them imports the room, or a room that stands on it and shows what it does."""
+    found = rooms()
+    above = {room} | {other for other, others in found.items() if room in others}
+    assert mirrored(room)
+    strangers = [
+        str(path.relative_to(ROOT))
+        for path in mirrored(room)
+        if not above & {room_of(name) for name in imports(path)}
+    ]
+    assert [] == strangers

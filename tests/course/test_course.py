@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 import tiny_course
@@ -465,77 +464,6 @@ def test_a_dead_link_is_a_fault_with_its_line(root: Path) -> None:
     assert fault.what == "the link `../nowhere/x.md` is dead: there is no such file"
     assert (fault.path, fault.line) == (Path("chapters/02-replicas.md"), 4)
     assert fault.hint == "correct it, or add the file"
-
-
-@pytest.mark.parametrize(
-    ("target", "meant"),
-    [
-        ("01-frist-task.md", "01-first-task.md"),
-        ("07-first-task.md", "01-first-task.md"),
-        ("../labs/09-first-task/README.md", "../labs/01-first-task/README.md"),
-    ],
-)
-def test_a_dead_link_gets_the_near_name(root: Path, target: str, meant: str) -> None:
-    """A slug under its new number is found as well as a misspelt name."""
-    assert link(root, f"[x]({target})").hint == f"did you mean `{meant}`?"
-
-
-def test_a_link_to_a_heading_needs_the_heading(root: Path) -> None:
-    """Fragments are compared with the headings as the code host names them."""
-    good = "# Replicas\n\n[a](01-first-task.md#a-task-waits) [b](#replicas)\n"
-    write(root / "chapters" / "02-replicas.md", good)
-    assert faults(root) == []
-    fault = link(root, "[x](01-first-task.md#a-task-wait)")
-    assert fault.what.endswith("is dead: no heading is `#a-task-wait`")
-    assert fault.hint == "did you mean `#a-task-waits`?"
-    assert link(root, "[x](#zzz)").hint == "link to one of the page's headings"
-
-
-def test_a_link_stays_in_the_repository_and_is_relative(root: Path) -> None:
-    """Nothing points outside; `/` means something else on every host."""
-    assert link(root, "[x](../../etc/passwd)").what.endswith("is dead: it leaves the repository")
-    fault = link(root, "[x](/labs)")
-    assert fault.what.endswith("is dead: it begins with `/`")
-    assert fault.hint == "write it relative to this file"
-
-
-def test_pictures_and_html_are_links_too(root: Path) -> None:
-    """What a reader would see broken is found, in every form."""
-    text = '![a](a.png)\n\n<img src="b.png">\n\n[c]: c.md\n\n[text][c] <a href="d.md">d</a>\n'
-    write(root / "chapters" / "02-replicas.md", f"# Replicas\n\n{text}")
-    assert [(one.what.split("`")[1], one.line) for one in faults(root)] == [
-        ("a.png", 3),
-        ("b.png", 5),
-        ("c.md", 9),
-        ("d.md", 9),
-    ]
-
-
-@pytest.mark.parametrize("name", ["with space.md", "ü.md", "a#b.md", "a:b.md", "100%.md"])
-def test_a_percent_encoded_target_is_the_file_of_that_name(root: Path, name: str) -> None:
-    """A `#` or a `:` that belongs to a name is encoded, and begins no fragment and no scheme."""
-    to = f"../docs/{quote(name, safe='')}#{quote('größe')}"
-    text = f"[a]({to}) ![b]({to}) [c]\n\n<a href='{to}'>d</a>\n\n[c]: {to}\n"
-    write(root / "chapters" / "02-replicas.md", f"# Replicas\n\n{text}")
-    assert ["there is no such file"] * 4 == [one.what.rpartition(": ")[2] for one in faults(root)]
-    write(root / "docs" / name, "# Größe\n")
-    assert faults(root) == []
-
-
-def test_links_in_code_are_not_links(root: Path) -> None:
-    """Tokens decide, not the look of a line."""
-    code = "`[x](y.md)`\n\n```text\n[x](y.md)\n```\n"
-    text = f"# Replicas\n\n{code}\n<https://redis.io> [m](mailto:a@b.c)\n"
-    write(root / "chapters" / "02-replicas.md", text)
-    assert faults(root) == []
-
-
-def test_a_notebook_may_be_linked_before_it_is_built(root: Path) -> None:
-    """The build asks for faults first; a notebook that no chapter makes stays dead."""
-    page = write(root / "README.md", "[x](notebooks/01-first-task.ipynb)\n")
-    assert faults(root) == []
-    write(page, "[x](notebooks/09-nothing.ipynb)\n")
-    assert only_fault(root).path == Path("README.md")
 
 
 @pytest.mark.parametrize(

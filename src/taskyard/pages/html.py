@@ -22,6 +22,7 @@ class Tags(HTMLParser):
         html = cls()
         html.feed(text)
         html.close()
+        html.summary = " ".join(html.summary.split())
         return html
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -37,6 +38,6 @@ class Tags(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if "summary" in self.opened and "summary" not in self.closed:
-            self.summary += data.strip()
+            self.summary += data
         start = self.getpos()[0] - 1
-        self.data += [(text, start + at) for at, text in enumerate(data.splitlines())]
+        self.data += [(text, start + at) for at, text in enumerate(data.split("\n"))]

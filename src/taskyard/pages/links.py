@@ -75,9 +75,10 @@ def _is_built_later(root: Path, target: Path) -> bool:
 def _near(path: Path, target: Path) -> str:
     """Find the name that was meant: the same slug under another number, or one close to it."""
     missing = target
-    while not missing.parent.exists():
+    while not missing.parent.is_dir():
         missing = missing.parent
-    beside = [one.name for one in missing.parent.iterdir() if one.name[0] != "."]
+    names = {one.name for one in missing.parent.iterdir()} - {missing.name}
+    beside = sorted(name for name in names if name[0] != ".")
     slug = re.sub(r"^\d{2}-", "", missing.name)
     same = [name for name in beside if re.sub(r"^\d{2}-", "", name) == slug]
     close = (same or get_close_matches(missing.name, beside, n=1))[:1]

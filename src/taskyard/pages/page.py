@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
 
 from markdown_it.token import Token
@@ -84,7 +85,8 @@ class Page:
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self.text = text
-        self.lines = text.splitlines()
+        # The lines that the parser counts: `splitlines` ends one at a form feed too.
+        self.lines = [line.removesuffix("\n") for line in StringIO(text, newline=None)]
 
     @classmethod
     def read(cls, path: Path) -> Page:
@@ -135,9 +137,11 @@ class Page:
         Source: the algorithm of github-slugger.
         """
         found: set[str] = set()
-        for heading in self.headings:
-            plain = re.sub(r"[`*]|\[|\]\([^)]*\)", "", heading.text)
-            base = re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
+        for place, token in enumerate(self.tokens):
+            if token.type != "heading_open":
+                continue
+            seen = _seen(self.tokens[place + 1]).replace("`", "").lower()
+            base = re.sub(r"[^\w\- ]", "", seen).replace(" ", "-")
             name, repeat = base, 0
             while name in found:
                 repeat += 1
@@ -202,7 +206,7 @@ class Page:
             if token.type == "heading_open" and token.tag == "h2":
                 break
             if token.type == "inline" and self.tokens[place - 1].type == "paragraph_open":
-                found += [line.strip(" *_") for line in token.content.splitlines()]
+                found += _seen(token).split("\n")
         return found
 
     def section(self, title: str) -> Sequence[Token]:
@@ -272,6 +276,16 @@ class Page:
 
 def _line(token: Token) -> int:
     return token.map[0] + 1 if token.map else 1
+
+
+def _seen(inline: Token) -> str:
+    """Return what a reader sees of a paragraph or heading; code keeps its backticks."""
+    parts = {"text": "{}", "code_inline": "`{}`", "softbreak": "\n", "hardbreak": "\n"}
+    return "".join(
+        parts[child.type].format(child.content)
+        for child in inline.children or ()
+        if child.type in parts
+    )
 
 
 def _walk(tokens: Sequence[Token]) -> Iterator[tuple[Token, int]]:
