@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import os
-import select
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from taskyard.errors import OutputLost
+from taskyard.kit.prompt import forget, is_in_front, read_line
 
 PREDICT_S = 30.0
 REFRESH_S = 0.25
@@ -69,6 +69,7 @@ class Show:
         self._console = console or _Console(file=self._file, highlight=False)
         encoding = (getattr(self._file, "encoding", None) or "ascii").lower()
         self.ascii_only = not encoding.startswith("utf")
+        self._is_late = False
 
     @property
     def width(self) -> int:
@@ -136,23 +137,27 @@ class Show:
 
     def predict(self, question: str) -> str:
         """
-        Ask for a prediction where somebody can answer; a run never waits longer than half a minute.
+        Ask for a prediction where somebody can answer; a run waits half a minute for the first key.
 
         Returns:
             The answer, or nothing.
         """
         self.say(f"Predict: {question}", style="bold")
-        if not (self.is_live and sys.stdin.isatty()) or os.environ.get("CI"):
+        if not (self.is_live and is_in_front(sys.stdin)) or os.environ.get("CI"):
             return ""
         self._console.print(f"  your answer (Enter goes on, and so do {PREDICT_S:.0f} s): ", end="")
         self._file.flush()
-        if not select.select([sys.stdin], [], [], PREDICT_S)[0]:
+        answer = read_line(sys.stdin, self._file, PREDICT_S)
+        if answer is None:
             self._console.print()
-            return ""
-        return sys.stdin.readline().strip()
+            self._is_late = True
+        return (answer or "").strip()
 
     def compare(self, predicted: str, seen: str) -> None:
         """Put what was seen beside the prediction."""
+        if self._is_late:  # what was typed meanwhile was an answer, and the shell would run it
+            forget(sys.stdin)
+            self._is_late = False
         if predicted:
             self.say(f"You said: {predicted}. It was: {seen}.")
         else:
