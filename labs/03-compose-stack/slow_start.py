@@ -55,9 +55,6 @@ def prepare(folder: Path, copy: Path) -> Path:
     set_password(copy / ".env", secrets.token_hex(8))
     file = copy / COMPOSE_FILE
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    for service in document["services"].values():
-        if "container_name" in service:  # as fixed as before, and nobody else's
-            service["container_name"] += f"-{secrets.token_hex(3)}"
     postgres = document["services"]["postgres"]
     postgres.setdefault("command", ["postgres"])
     postgres["entrypoint"] = ["sh", "gates.sh"]

@@ -29,7 +29,7 @@ READERS = {
         Service.volumes Service.working_dir
     """,
     "engine/ports.py": "Port.published Port.target Service.ports",
-    "engine/docker.py": "Port.host_ip",
+    "engine/override.py": "Port.host_ip",
     "engine/container_names.py": "Service.container_name",
     "engine/remains.py": "Project.volumes",
     "compose/reader.py": "Project.name",  # to fill in `COMPOSE_PROJECT_NAME`

@@ -10,10 +10,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
-from taskyard.compose.model import Port, Project
-from taskyard.engine import container_names, ports, reports
+from taskyard.compose.model import Project
+from taskyard.engine import container_names, override, ports, reports
 from taskyard.engine.client import docker
 from taskyard.engine.holder import Holder
 from taskyard.engine.protocol import IMAGE, Completed, Replica, Run, ServiceError
@@ -24,28 +22,14 @@ from taskyard.files import ROOT
 BUILD_S = 1800.0
 QUESTIONS = ("ps", "inspect", "logs", "exec")
 """Commands after which each container has the ports that it had."""
-LOOPBACK = ("127.0.0.1", "::1")
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-
-
-class _Instead(list[Any]):
-    """A list that replaces the one of the file before it, where Compose would add to that."""
-
-
-class _Override(yaml.SafeDumper):
-    """Source: Compose specification, "Replace value" (Compose 2.24.4)."""
-
-
-_Override.add_representer(
-    _Instead, lambda dumper, items: dumper.represent_sequence("!override", items)
-)
 
 
 class DockerEngine:
     """
     Containers, started by `docker compose` from the learner's file as it stands.
 
-    Ports that the holder asks for and the file does not publish come from a generated second file.
+    A generated second file keeps the run to itself: see `override`.
     """
 
     name = "docker"
@@ -61,28 +45,8 @@ class DockerEngine:
         self._ids: list[str] = []
         self._composing = 0
         self._endpoints: dict[tuple[str, int, int], tuple[str, int]] = {}
-        self._override = run.state / "published.yaml"
-        self._override.write_text(yaml.dump({"services": self._published()}, Dumper=_Override))
-
-    def _published(self) -> dict[str, Any]:
-        """
-        Publish on 127.0.0.1 what the holder wants to reach, and what the file opens to everybody.
-
-        A file may do so, on purpose or not. Your network is not ours to open to a lesson.
-        """
-        changes: dict[str, Any] = {}
-        for service in self._run.project.services.values():
-            if service.name not in self._wanted:
-                continue
-            wanted = self._run.publish.get(service.name)
-            has_it = wanted in [None, *(port.target for port in service.ports)]
-            added = [] if has_it else [f"127.0.0.1::{wanted}"]
-            if any(port.host_ip not in LOOPBACK for port in service.ports):
-                own = [_on_loopback(port) for port in service.ports]
-                changes[service.name] = {"ports": _Instead([*own, *added])}
-            elif added:
-                changes[service.name] = {"ports": added}
-        return changes
+        self._override = run.state / "override.yaml"
+        self._override.write_text(override.text(run.project, run.name, run.publish))
 
     @staticmethod
     def unsupported(project: Project) -> list[str]:
@@ -309,14 +273,6 @@ class DockerEngine:
 
 def _label(container: dict[str, Any], name: str) -> str:
     return str(container["Config"]["Labels"].get(f"com.docker.compose.{name}", ""))
-
-
-def _on_loopback(port: Port) -> dict[str, Any]:
-    """Return a port as the file has it, but for this machine alone."""
-    host_ip = port.host_ip if port.host_ip in LOOPBACK else LOOPBACK[0]
-    published = {"published": port.published} if port.published else {}
-    shown = {"target": port.target, "host_ip": host_ip, "protocol": port.protocol}
-    return {**shown, "mode": port.mode, **published}
 
 
 def _replica(container: dict[str, Any]) -> Replica:
