@@ -21,6 +21,8 @@ from taskyard.engine import docker_missing
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+pytest_plugins = ["proved"]
+
 MOST_WORKERS = 8
 """Each may have a stack of half a dozen containers up."""
 

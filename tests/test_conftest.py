@@ -31,7 +31,8 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Py
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent")
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.delenv("TASKYARD_REQUIRE", raising=False)
-    for name in ("conftest.py", "pyproject.toml"):
+    (pytester.path / "tests").mkdir()
+    for name in ("conftest.py", "pyproject.toml", "tests/proved.py"):
         (pytester.path / name).write_bytes((ROOT / name).read_bytes())
     for path in (Path("tests", "test_queue_view.py"), Path("tests", "engine", "test_contract.py")):
         target = pytester.path / path

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from found import COURSE
+from proved import DRAW, PASSED_OVER, Case, inputs_of, passed_over, proved
 from started import taskyard
 
 from taskyard.course import Lab
@@ -29,6 +31,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     Without `--proof`, what proves little beside the rest is skipped, and counted as such.
     """
     proof, rounds = metafunc.config.getoption("proof"), metafunc.config.getoption("rounds")
+    over = passed_over(COURSE.labs)
     cases = [
         pytest.param(
             lab,
@@ -39,7 +42,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 # A variant may fix a port of this machine, so the engines take turns with it
                 pytest.mark.xdist_group(f"{lab.slug}-{variant}"),
                 *([pytest.mark.docker] if engine == "docker" else []),
-                *([] if proof else left_out(lab, variant, engine)),
+                *([] if proof else left_out(lab, variant, engine, over)),
             ],
         )
         for number in range(1, rounds + 1)
@@ -50,8 +53,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(("lab", "variant", "engine"), cases)
 
 
-def left_out(lab: Lab, variant: str, engine: str) -> list[pytest.MarkDecorator]:
-    """Return the mark of what only `make proof` tries."""
+def left_out(lab: Lab, variant: str, engine: str, over: set[Case]) -> list[pytest.MarkDecorator]:
+    """Return the mark of what only `make proof` tries, or has tried already."""
     if variant in lab.right[RIGHT_AT_FIRST:]:
         return [pytest.mark.skip(reason="`make proof` tries all of the other right answers")]
     if variant in lab.wrong:
@@ -59,11 +62,19 @@ def left_out(lab: Lab, variant: str, engine: str) -> list[pytest.MarkDecorator]:
         needs_docker = needs_docker or lab.expectations()[variant].engine == "docker"
         if engine == "docker" and not needs_docker:
             return [pytest.mark.skip(reason="`make proof` tries wrong answers on Docker too")]
+    if (lab.slug, variant, engine) in over:
+        return [pytest.mark.skip(reason=PASSED_OVER + os.environ[DRAW])]
     return []
 
 
-def test_variant(lab: Lab, variant: str, engine: str, tmp_path: Path) -> None:
+def test_variant(
+    lab: Lab, variant: str, engine: str, tmp_path: Path, record_property: Callable[..., None]
+) -> None:
     """A right answer passes; others fail first at the requirement that `expect.toml` names."""
+    case = (lab.slug, variant, engine)
+    record_property("case", case)
+    record_property("inputs", inputs_of(lab))
+    record_property("proved", case in proved([lab]))
     expected = lab.expectations().get(variant)
     if expected and expected.engine == "docker" != engine:
         pytest.skip("only Docker can reject it")

@@ -1,0 +1,137 @@
+"""What `make proof` has proved, and `make test` passes over: never more than that."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import tiny_course
+from proved import DRAW, ONE_IN, Case, digest, inputs_of, passed_over, proved, renew
+
+from taskyard.course import Course, Lab
+from taskyard.files import ROOT
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def labs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Lab, ...]:
+    monkeypatch.setenv(DRAW, "1")
+    inputs_of.cache_clear()
+    return tuple(Course.discover(tiny_course.build(tmp_path / "course")).labs)
+
+
+def cases(labs: tuple[Lab, ...]) -> list[Case]:
+    return [
+        (lab.slug, variant, engine)
+        for lab in labs
+        for engine in ("local", "docker")
+        for variant in sorted(lab.variants)
+    ]
+
+
+def record_of(labs: tuple[Lab, ...], path: Path) -> Path:
+    """Record that every variant came out right on both engines."""
+    renew(path, dict.fromkeys(cases(labs), True), {lab.slug: inputs_of(lab) for lab in labs})
+    return path
+
+
+def test_without_a_record_everything_is_tried(labs: tuple[Lab, ...], tmp_path: Path) -> None:
+    assert passed_over(labs, tmp_path / "none.json") == set()
+
+
+def test_some_of_each_lab_is_tried_again(labs: tuple[Lab, ...], tmp_path: Path) -> None:
+    over = passed_over(labs, record_of(labs, tmp_path / "proved.json"))
+    for lab in labs:
+        own = cases((lab,))
+        assert len(set(own) - over) == math.ceil(len(own) / ONE_IN)
+
+
+def test_the_draw_can_be_repeated_and_another_one_reaches_others(
+    labs: tuple[Lab, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = record_of(labs, tmp_path / "proved.json")
+    first = passed_over(labs, record)
+    assert first == passed_over(labs, record)
+    ever = set()
+    for seed in range(100):
+        monkeypatch.setenv(DRAW, str(seed))
+        ever |= set(cases(labs)) - passed_over(labs, record)
+    assert ever == set(cases(labs))
+
+
+def test_a_lab_that_has_changed_is_tried_whole(labs: tuple[Lab, ...], tmp_path: Path) -> None:
+    record = record_of(labs, tmp_path / "proved.json")
+    (labs[0].folder / "check.py").open("a").write("# another check\n")
+    inputs_of.cache_clear()
+    assert {slug for slug, _, _ in proved(labs, record)} == {lab.slug for lab in labs[1:]}
+
+
+def test_what_a_proof_refutes_is_tried_again(labs: tuple[Lab, ...], tmp_path: Path) -> None:
+    record = record_of(labs, tmp_path / "proved.json")
+    refuted = cases(labs)[0]
+    renew(record, {refuted: False}, {refuted[0]: inputs_of(labs[0])})
+    assert set(cases(labs)) - set(proved(labs, record)) == {refuted}
+
+
+def test_a_proof_of_a_changed_lab_forgets_what_was_proved_before(
+    labs: tuple[Lab, ...], tmp_path: Path
+) -> None:
+    record = record_of(labs, tmp_path / "proved.json")
+    one = cases(labs)[0]
+    renew(record, {one: True}, {one[0]: "other inputs"})
+    assert json.loads(record.read_text())[one[0]] == {
+        "inputs": "other inputs",
+        "local": [one[1]],
+        "docker": [],
+    }
+
+
+def test_a_digest_tells_files_names_and_contents_apart(tmp_path: Path) -> None:
+    digests = set()
+    for name, text in (("a", "1"), ("a", "2"), ("b", "1")):
+        folder = tmp_path / f"{name}{text}"
+        folder.mkdir()
+        (folder / name).write_text(text)
+        digests.add(digest(folder))
+        (folder / "__pycache__").mkdir()
+        (folder / "__pycache__" / "a.pyc").write_bytes(b"1")
+        digests.add(digest(folder))
+    assert len(digests) == 3
+
+
+TESTS = """
+import pytest
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("variant", ["solution", "starter"])
+def test_a(variant, number, record_property):
+    record_property("case", ("beat", variant, "local"))
+    record_property("inputs", "as they are")
+    record_property("proved", True)
+    assert variant != "starter" or number < 2
+"""
+
+
+@pytest.mark.parametrize("option", ["--proof", "--verbose"])
+def test_a_proof_writes_the_record_and_other_runs_print_what_they_drew(
+    pytester: pytest.Pytester, option: str
+) -> None:
+    """A variant that failed in one round of several is not proved."""
+    for name in ("conftest.py", "pyproject.toml", "tests/proved.py"):
+        path = pytester.path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((ROOT / name).read_bytes())
+    (pytester.path / "tests" / "test_labs.py").write_text(TESTS)
+    run = pytester.runpytest_subprocess("-n", "2", "-p", "no:cacheprovider", option)
+    run.assert_outcomes(passed=3, failed=1)
+    record = pytester.path / "tests" / "proved.json"
+    if option == "--proof":
+        assert json.loads(record.read_text()) == {
+            "beat": {"inputs": "as they are", "local": ["solution"], "docker": []}
+        }
+    else:
+        assert not record.exists()
+        run.stdout.fnmatch_lines([f"{DRAW}=*: beat-solution-local, *"])
