@@ -39,7 +39,11 @@ def left_of(lab: str) -> list[str]:
     """
     course = Course.discover()
     label = Runner(course, course.lab(lab), Show()).label
-    prefixes = (project_prefix(label), project_prefix(f"check-{label}"))
+    return left_under(project_prefix(label), project_prefix(f"check-{label}"))
+
+
+def left_under(*prefixes: str) -> list[str]:
+    """List what is left of the runs whose names begin so, as `left_of` does for a lab."""
     found = [str(path) for one in prefixes for path in temporary_folder().glob(f"{one}*")]
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):

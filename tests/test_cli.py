@@ -166,7 +166,7 @@ def test_a_kept_stack_can_be_looked_at(
         assert (unknown.returncode, unknown.stdout) == (1, "")
         assert "did you mean `worker`?" in unknown.stderr
         again = " ".join(taskyard("--engine", engine, "check", "1", **there).stdout.split())
-        assert re.search(r"`taskyard-first-task-\S+` still runs; .*make down-1", again)
+        assert re.search(r"`taskyard-first-task-\S+` is still there; .*make down-1", again)
     finally:
         taskyard("down", "1", **there)
     assert [] == left()

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from taskyard.deadline import DeadlineError, until
 from taskyard.engine.protocol import Run
-from taskyard.engine.remains import About, clean_up, volume_names
+from taskyard.engine.remains import PROJECT_MARK, About, clean_up, volume_names
 from taskyard.engine.supervisor import ABOUT, CONTROL
 from taskyard.errors import TaskyardError
 
+SUPERVISOR = ["-m", "taskyard.engine.supervisor"]
 ORDER_S = 30.0
 CLOSE_S = 90.0
 
@@ -40,7 +45,8 @@ class Holder:
             volumes=volume_names(run.project, run.name),
         )
         self._supervisor = subprocess.Popen(
-            [sys.executable, "-m", "taskyard.engine.supervisor", json.dumps(self._about)],
+            [sys.executable, *SUPERVISOR, json.dumps(self._about)],
+            env={**os.environ, PROJECT_MARK: run.name},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the holder alone
@@ -97,9 +103,28 @@ def _ask(state: Path, do: str, timeout_s: float, **order: Any) -> Any:
 
 
 def kept_runs(temporary: Path, prefix: str) -> list[About]:
-    """Find the runs that were left running, by the start of their state folder's name."""
+    """
+    Find the runs that were left running, the newest last, by the start of their project's name.
+
+    Each has a note in its state folder. Something may empty the folder of temporary files, so a
+    supervisor is found by its command line as well.
+    """
+    supervised = (about for about in _supervised() if about["project"].startswith(prefix))
+    held = {about["project"]: about for about in supervised}
     notes = sorted(temporary.glob(f"{prefix}*/{ABOUT}"), key=lambda note: note.stat().st_mtime)
-    return [json.loads(note.read_text()) for note in notes]
+    noted: list[About] = [json.loads(note.read_text()) for note in notes]
+    return [*(about for about in noted if about["project"] not in held), *held.values()]
+
+
+def _supervised() -> list[About]:
+    """Return what each supervisor of this machine was started with, the oldest first."""
+    found: list[tuple[float, About]] = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            _, *command = process.cmdline() or [""]
+            if command[:-1] == SUPERVISOR:
+                found.append((process.create_time(), json.loads(command[-1])))
+    return [about for _, about in sorted(found, key=itemgetter(0))]
 
 
 def ask_run(about: About, do: str) -> Any:

@@ -70,7 +70,8 @@ class Runner:
         for notice in self._desk.notices(self._lab) if self._desk else ():
             self._show.say(f"note: {notice}", style="yellow")
         for run in self._kept():
-            note = f"note: `{run.name}` still runs; this ends it: make down-{self._lab.number}"
+            cure = f"this removes it: make down-{self._lab.number}"
+            note = f"note: `{run.name}` is still there; {cure}"
             self._show.say(note, style="yellow")
 
     def _need_docker(self, contract: Contract, choice: Choice) -> None:
@@ -191,7 +192,11 @@ class Runner:
         """Show what kept runs of this lab have running."""
         for run in self._kept_or_stop():
             self._show.title(f"{run.name} ({run.engine} engine)")
-            self._show_replicas(run)
+            try:
+                self._show_replicas(run)
+            except TaskyardError as error:
+                self._show.say(f"It cannot be asked: {error.faults[0].what}.")
+                self._show.command(f"make down-{self._lab.number}")
 
     def logs(self, service: str) -> None:
         """Print the logs of the last kept run: all of them, or those of a service."""
