@@ -8,10 +8,9 @@ import pytest
 from celery import Celery
 
 from taskyard.compose import read
-from taskyard.deadline import until
 from taskyard.kit.recorder import Recorder, wait_for_workers
 from taskyard.kit.stack import Stack
-from taskyard.kit.worker import starts_worker
+from taskyard.kit.worker import subcommand
 
 COMPOSE = """
 x-shop: &shop
@@ -24,7 +23,10 @@ services:
   script: { <<: *shop, command: ["sh", "start.sh"] }
   program: { <<: *shop, command: ["python", "tasks.py"], deploy: { replicas: 2 } }
   beat: { <<: *shop, command: celery -A tasks beat }
-  shop: { <<: *shop, command: ["python", "-c", "import time; time.sleep(600)"] }
+  shop:
+    <<: *shop
+    command: ["python", "-c", "import time; time.sleep(600)"]
+    healthcheck: { test: ["CMD", "true"], start_period: 9s, start_interval: 0.2s }
 """
 
 TASKS = """import os
@@ -37,13 +39,12 @@ if __name__ == "__main__":
 
 @pytest.mark.xdist_group("worker")
 def test_workers_are_those_that_answer(tmp_path: Path) -> None:
-    """Five, of which three are known before they have begun; a beat and a shop are none."""
+    """Five, also where the command does not tell: at once; a beat and a shop are none."""
     (tmp_path / "compose.yaml").write_text(COMPOSE)
     (tmp_path / "tasks.py").write_text(TASKS)
     (tmp_path / "start.sh").write_text("# not a celery beat\nexec celery -A tasks worker -P solo\n")
     with Stack(tmp_path, "local") as stack:
-        assert stack.workers() >= 3
-        until(lambda: stack.workers() == 5, "the programs to greet", saw=stack.workers)
+        assert stack.workers() == 5
         app = Celery(broker=stack.url(), set_as_current=False)
         names = wait_for_workers(app, stack.workers())
         assert names == [
@@ -51,29 +52,49 @@ def test_workers_are_those_that_answer(tmp_path: Path) -> None:
             for name in ("plain-1", "program-1", "program-2", "script-1", "shell-1")
         ]
         with Recorder(stack.url(), stack.workers()):
-            assert stack.workers() == 5
+            names = [one.name for one in stack.worker_replicas()]
+            assert names == ["plain-1", "shell-1", "script-1", "program-1", "program-2"]
+
+
+@pytest.mark.xdist_group("worker")
+def test_the_address_of_a_redis_is_one_outside(tmp_path: Path) -> None:
+    """Login, database and options stay; what is no Redis of the project's stays as it is."""
+    services = "{store: {image: redis:8-alpine}, shop: {image: shop, command: sleep 600}}"
+    (tmp_path / "compose.yaml").write_text(f"services: {services}")
+    with Stack(tmp_path, "local") as stack:
+        host, port = stack.endpoint("store", 6379)
+        inside = {
+            "redis://store:6379/2": f"redis://{host}:{port}/2",
+            "redis://store": f"redis://{host}:{port}",
+            "redis://shop:s%40p@store:6379/0?health_check_interval=5": (
+                f"redis://shop:s%40p@{host}:{port}/0?health_check_interval=5"
+            ),
+            "redis://elsewhere:6379/2": "redis://elsewhere:6379/2",
+            "http://shop/health": "http://shop/health",
+            "src": "src",
+        }
+        assert {url: stack.outside(url) for url in inside} == inside
 
 
 @pytest.mark.parametrize(
-    ("command", "is_worker"),
+    ("command", "runs"),
     [
-        ("celery -A tasks worker", True),
-        ("celery --app=tasks -b redis://redis worker --loglevel=info", True),
-        ("python -m celery -A tasks worker", True),
-        ("/opt/venv/bin/celery -A tasks worker", True),
-        ('["sh", "-c", "sleep 1 && exec celery -A tasks worker"]', True),
-        ("celery -A worker beat", False),
-        ("celery -A tasks inspect ping -d worker", False),
-        ("celery --app worker flower", False),
-        ("python worker.py", False),
-        ('["sh", "-c", "echo celery: the worker"]', False),
-        ('["python", "-c", "print(\'it is here\')"]', False),
+        ("celery -A tasks worker", "worker"),
+        ("celery --app=tasks -b redis://redis worker --loglevel=info", "worker"),
+        ("python -m celery -A tasks worker", "worker"),
+        ("/opt/venv/bin/celery -A tasks worker", "worker"),
+        ('["sh", "-c", "sleep 1 && exec celery -A tasks worker"]', "worker"),
+        ('["sh", "-c", "celery -A tasks inspect ping; celery -A tasks worker"]', "worker"),
+        ("celery -A worker beat", "beat"),
+        ("celery -A tasks inspect ping -d worker", "inspect"),
+        ("celery --app worker flower", "flower"),
+        ("python worker.py", ""),
+        ('["sh", "-c", "echo celery: the worker"]', ""),
+        ('["python", "-c", "print(\'it is here\')"]', ""),
     ],
 )
-def test_a_command_tells_whether_it_starts_a_worker(
-    tmp_path: Path, command: str, is_worker: bool
-) -> None:
+def test_a_command_tells_what_it_runs_of_celery(tmp_path: Path, command: str, runs: str) -> None:
     """The words may stand there and mean something else."""
     path = tmp_path / "compose.yaml"
     path.write_text(f"services: {{it: {{image: i, command: {command}}}}}")
-    assert starts_worker(read(path).services["it"], tmp_path) == is_worker
+    assert subcommand(read(path).services["it"], tmp_path) == runs

@@ -7,16 +7,18 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import urlsplit
 
 from taskyard.compose import read
 from taskyard.compose.model import Project
 from taskyard.deadline import until
 from taskyard.engine import Choice, Completed, Replica, Run, ServiceError, choose
-from taskyard.engine.embedded import redis
+from taskyard.engine.embedded import is_embedded, redis
 from taskyard.errors import TaskyardError
-from taskyard.kit.worker import says_worker, starts_worker
+from taskyard.kit.worker import says_worker, subcommand
 
 __all__ = [
     "COMPOSE_FILE",
@@ -33,6 +35,9 @@ __all__ = [
 COMPOSE_FILE = "compose.yaml"
 LABEL_MAX = 50
 LAST_LINES = 6
+GREETING_S = 10.0
+"""A program that starts a worker has imported Celery by then, and greets."""
+
 _ERROR = re.compile(r"Error\b|ERROR|CRITICAL")
 
 
@@ -83,6 +88,7 @@ class Stack:
         )
         self.name = name
         self.state = run.state
+        self._awaited: set[str] = set()
         self.engine = self.choice.engine()(run)
         self.up = self.engine.up
         self.ps = self.engine.ps
@@ -112,24 +118,54 @@ class Stack:
         host, number = self.endpoint(service, port, index)
         return f"http://{host}:{number}"
 
-    def workers(self) -> int:
+    def outside(self, url: str) -> str:
         """
-        Count the replicas that run a Celery worker: so many nodes will answer.
+        Return where the URL of a Redis, as the other services know it, answers on this machine.
+
+        Login, database and options stay; so does whatever is no such URL.
+        """
+        parts = urlsplit(url)
+        service = self.project.services.get(parts.hostname or "")
+        if service is None or not redis.stands_for(service):
+            return url
+        host, port = self.endpoint(service.name, parts.port or redis.PORT)
+        login, at, _ = parts.netloc.rpartition("@")
+        return parts._replace(netloc=f"{login}{at}{host}:{port}").geturl()
+
+    def workers(self) -> int:
+        """Count the replicas that run a Celery worker: so many nodes will answer."""
+        return len(self.worker_replicas())
+
+    def worker_replicas(self) -> list[Replica]:
+        """
+        Return the replicas that run a Celery worker.
 
         Their command tells at once, also in a shell or a script. Whatever starts a worker in
-        another way, such as an image's entry point, counts once it has greeted in its log.
+        another way, such as an image's entry point, is one once it has greeted in its log; that is
+        waited for, once, unless its health check says that it is up without a greeting.
         """
-        services = self.project.services
-        folder = self.project.path.parent
-        known = {name for name, one in services.items() if starts_worker(one, folder)}
-        return sum(
-            one.service in known
-            or (
-                not redis.stands_for(services[one.service])
-                and says_worker(self.logs(one.service, one.index))
-            )
-            for one in self.ps()
-        )
+        return [one for one in self.ps() if self._is_worker(one)]
+
+    def _is_worker(self, replica: Replica) -> bool:
+        service = self.project.services[replica.service]
+        if is_embedded(service):
+            return False
+        command = subcommand(service, self.project.folder)
+        if command == "worker":
+            return True
+
+        def greets() -> bool:
+            return says_worker(self.logs(replica.service, replica.index))
+
+        def is_decided() -> bool:
+            now = next((one for one in self.ps() if one.name == replica.name), replica)
+            return greets() or now.health == "healthy" or now.state == "exited"
+
+        if not command and replica.name not in self._awaited:
+            with suppress(TimeoutError):
+                until(is_decided, f"`{replica.name}` to greet", GREETING_S)
+            self._awaited.add(replica.name)
+        return greets()
 
     def wait_log(self, service: str, *texts: str, timeout_s: float = 30.0) -> str:
         """

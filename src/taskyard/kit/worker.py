@@ -17,17 +17,23 @@ _WITH_VALUE = frozenset(
 _BANNER = re.compile(r"^ *-+ \S+@\S+ v\d+\.", re.MULTILINE)
 
 
-def starts_worker(service: Service, folder: Path) -> bool:
-    """Tell whether a service's command is a worker's: itself, in a shell, or in a script here."""
+def subcommand(service: Service, folder: Path) -> str:
+    """
+    Return what a service runs of Celery: `worker`, `beat`, …; empty where no command tells.
+
+    Celery may stand in the command itself, in a shell, or in a script of the folder.
+    """
     words = [*_words(service.entrypoint), *_words(service.command)]
     for word in list(words):
         script = folder / word.lstrip("/")
         if script.suffix == ".sh" and script.is_file():
             words += shlex.split(script.read_text(encoding="utf-8"), comments=True)
-    return any(
-        PurePosixPath(word).name == "celery" and _subcommand(words[place + 1 :]) == "worker"
+    found = [
+        _subcommand(words[place + 1 :])
         for place, word in enumerate(words)
-    )
+        if PurePosixPath(word).name == "celery"
+    ]
+    return "worker" if "worker" in found else next(filter(None, found), "")
 
 
 def says_worker(log: str) -> bool:
