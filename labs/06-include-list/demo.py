@@ -11,6 +11,7 @@ from celery.result import AsyncResult
 from rich.table import Table
 
 from taskyard.deadline import until
+from taskyard.errors import TaskyardError
 from taskyard.kit.console import Show
 from taskyard.kit.queue import look, wait_for
 from taskyard.kit.recorder import Recorder
@@ -30,6 +31,11 @@ END_S = 20.0
 
 ALL, MAIL = "demo", "demo-emails"
 
+ADDRESSES = """
+from src.worker.app import app
+print(app.conf.broker_url, app.conf.result_backend)
+"""
+
 WORKER = """
 import sys
 from src.worker.app import app
@@ -41,7 +47,8 @@ app.worker_main(["worker", "--loglevel=WARNING", f"--hostname={node}@demo",
 
 
 def demo(stack: Stack, show: Show) -> None:
-    app = Celery(broker=stack.url(), backend=stack.url(database=1), set_as_current=False)
+    broker, results = addresses(stack)
+    app = Celery(broker=broker, backend=results, set_as_current=False)
     show.say()
     show.say(
         "Your own workers have nothing to do meanwhile: the demo sends to queues of its own, and "
@@ -68,6 +75,21 @@ def demo(stack: Stack, show: Show) -> None:
     your_workers(stack, app, show)
 
 
+def run(stack: Stack, program: str, *arguments: str) -> Completed:
+    """Run a program of the demo's own where one of your workers runs."""
+    service = stack.worker_replicas()[0].service
+    return stack.exec(service, ["python", "-c", program, *arguments], timeout_s=120.0)
+
+
+def addresses(stack: Stack) -> list[str]:
+    """Return your app's broker and its result backend, as this machine reaches them."""
+    said = run(stack, ADDRESSES)
+    if said.exit_code:
+        last = said.stderr.strip().rpartition("\n")[2]
+        raise TaskyardError(f"`src/worker/app.py` can not be imported: {last}")
+    return [stack.outside(url) for url in said.stdout.split()]
+
+
 @contextmanager
 def worker(
     stack: Stack,
@@ -80,9 +102,9 @@ def worker(
 ) -> Iterator[list[Completed]]:
     """Run a worker of the demo's own with these modules; what it wrote is there at its end."""
     done: list[Completed] = []
-    command = ["python", "-c", WORKER, node, str(size), queue, *modules]
+    arguments = (node, str(size), queue, *modules)
     thread = threading.Thread(
-        target=lambda: done.append(stack.exec("worker", command, timeout_s=120.0)), daemon=True
+        target=lambda: done.append(run(stack, WORKER, *arguments)), daemon=True
     )
     thread.start()
     with show.step(f"starting {node}@demo"):
@@ -98,9 +120,9 @@ def answers(app: Celery, node: str) -> bool:
     return bool(app.control.broadcast("ping", destination=to, reply=True, timeout=0.3, limit=1))
 
 
-def send(stack: Stack, app: Celery, each: int) -> list[AsyncResult]:
+def send(app: Celery, each: int) -> list[AsyncResult]:
     """Send so many imports, e-mails and reports to the demo's queue, in turns."""
-    with redis.Redis.from_url(stack.url(database=1)) as store:
+    with redis.Redis.from_url(app.conf.result_backend) as store:
         for number in range(each):
             store.rpush(f"upload:demo-{number}.csv", "41", "")
     sent = []
@@ -126,10 +148,10 @@ def fates(handles: Sequence[AsyncResult]) -> Table:
 
 def one_module(stack: Stack, app: Celery, show: Show) -> dict[str, object]:
     """Show what a worker does with messages whose task it does not know."""
-    handles = send(stack, app, EACH)
+    handles = send(app, EACH)
     show.say()
     show.say(f"{len(handles)} messages, and no worker that reads their queue. Redis holds:")
-    show.table(look(stack.url(), stack.url(database=1)).table())
+    show.table(look(app.conf.broker_url, app.conf.result_backend).table())
     show.say()
     predicted = show.predict(
         f"a worker comes that includes {MODULES[0]} and nothing else. How many messages wait "
@@ -139,8 +161,8 @@ def one_module(stack: Stack, app: Celery, show: Show) -> dict[str, object]:
         with show.step("reading its queue"):
             seen = wait_for(
                 lambda seen: seen.is_quiet and len(seen.results) >= len(handles),
-                stack.url(),
-                stack.url(database=1),
+                app.conf.broker_url,
+                app.conf.result_backend,
             )
         stats = stats_of(app, "one-module@demo")
     waiting = sum(map(len, seen.waiting.values()))
@@ -157,15 +179,15 @@ def one_module(stack: Stack, app: Celery, show: Show) -> dict[str, object]:
 
 def three_modules(stack: Stack, app: Celery, show: Show) -> dict[str, object]:
     """Show that a worker which knows the tasks comes too late, and what it is."""
-    before = len(look(stack.url(), stack.url(database=1)).results)
+    before = len(look(app.conf.broker_url, app.conf.result_backend).results)
     show.say()
     predicted = show.predict("now one comes that includes all three. What does it run first?")
     with show.step("the same twelve again"):
-        handles = send(stack, app, EACH)
+        handles = send(app, EACH)
         wait_for(
             lambda seen: seen.is_quiet and len(seen.results) >= before + len(handles),
-            stack.url(),
-            stack.url(database=1),
+            app.conf.broker_url,
+            app.conf.result_backend,
         )
     show.compare(predicted, "what was sent anew; the lost messages are nowhere")
     show.say()
@@ -201,11 +223,11 @@ def own_queue(show: Show) -> str:
 
 
 def record(stack: Stack, app: Celery, show: Show, what: str, mail: str) -> Timeline:
-    with redis.Redis.from_url(stack.url(database=1)) as store:
+    with redis.Redis.from_url(app.conf.result_backend) as store:
         for number in range(IMPORTS):
             store.rpush(f"upload:file-{number}.csv", *[str(row) for row in range(1, ROWS)], "")
     nodes = stack.workers() + (1 if mail == ALL else 2)
-    with Recorder(stack.url(), nodes) as recorder, show.step(what):
+    with Recorder(app.conf.broker_url, nodes) as recorder, show.step(what):
         for number in range(IMPORTS):
             app.send_task(IMPORT, (f"file-{number}.csv",), queue=ALL)
         for number in range(EACH):
