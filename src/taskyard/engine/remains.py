@@ -17,6 +17,7 @@ from typing import TypedDict
 import psutil
 
 from taskyard.compose.model import Project
+from taskyard.deadline import DeadlineError, until
 
 PROJECT_MARK = "TASKYARD_PROJECT"
 """Every process of a run carries it, so that one that left its process group is found as well."""
@@ -29,8 +30,6 @@ NAMELESS = re.compile("[0-9a-f]{64}")
 MOUNTED = '{{range .Mounts}}{{if eq .Type "volume"}}{{println .Name}}{{end}}{{end}}'
 
 SWEEP_S = 10.0
-"""A process that SIGKILL has not ended by then hangs in the kernel, and nothing can be done."""
-
 DOCKER_S = 60.0
 
 IPC_RMID = 0
@@ -90,14 +89,15 @@ def sweep(**marks: str) -> None:
 
     It polls, because waiting for a child here would take its exit status from asyncio.
     """
-    end = time.monotonic() + SWEEP_S
-    while time.monotonic() < end:
+
+    def is_over() -> bool:
         found = [process for process in psutil.process_iter() if _is_marked(process, marks)]
-        if not found:
-            return
         for process in found:
             kill_with_children(process)
-        time.sleep(0.01)
+        return not found
+
+    with contextlib.suppress(DeadlineError):  # it hangs in the kernel, and nothing can be done
+        until(is_over, "what SIGKILL has ended to be gone", SWEEP_S)
 
 
 def kill_with_children(process: psutil.Process) -> None:
@@ -146,9 +146,10 @@ def remove_docker_project(project: str, named: Collection[str] | None = None) ->
     """
     Remove the containers, networks, volumes and images that carry a Compose project's label.
 
-    It looks again until it finds nothing twice: the engine may still be making what the client
-    asked for before it was killed. A volume without a name has no such label. It goes with its
-    container, but not once Compose has handed it to another one, so it is remembered here.
+    It tries again until it has removed nothing twice: the engine may still be making what the
+    client asked for before it was killed. What another run uses stays. A volume without a name has
+    no such label. It goes with its container, but not once Compose has handed it to another one, so
+    it is remembered here.
 
     Args:
         named: Volumes that the file names. None: nobody knows, so what has no label stays.
@@ -159,18 +160,18 @@ def remove_docker_project(project: str, named: Collection[str] | None = None) ->
     while quiet < 2 and time.monotonic() < end:
         if containers := _docker("ps", "-aq", *ours).split():
             mounted.update(_docker("inspect", "--format", MOUNTED, *containers).split())
-        found = [
-            _docker(*removal, *ids)
+        removed = [
+            _docker(*removal, *ids)  # it says what it has removed
             for listing, removal in (
                 (("ps", "-aq"), ("rm", "-fv")),
-                # What another run still uses is not in anybody's way, and cannot be removed
                 (("network", "ls", "-q", "--filter", "dangling=true"), ("network", "rm")),
                 (("volume", "ls", "-q", "--filter", "dangling=true"), ("volume", "rm", "-f")),
                 (("image", "ls", "-q"), ("image", "rm", "-f")),
             )
             if (ids := _docker(*listing, *ours).split())
         ]
-        quiet = 0 if found else quiet + 1
+        # No other run has these containers: one that is not gone is on its way
+        quiet = 0 if containers or any(removed) else quiet + 1
         time.sleep(0.1)
     own = nameless(mounted, named) if named is not None else set()
     if left := own.intersection(_docker("volume", "ls", "-q").split()):
