@@ -1,4 +1,4 @@
-"""What a Docker engine says when a service is scaled that can not be."""
+"""What a Docker engine says when a service cannot be scaled."""
 
 from __future__ import annotations
 

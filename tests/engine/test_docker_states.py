@@ -31,5 +31,5 @@ def test_a_container_that_waits_for_another_is_created_and_not_exited(tmp_path: 
             stack.up()
         states = {replica.name: (replica.state, replica.exit_code) for replica in stack.ps()}
         assert states == {"shop-1": ("created", None), "sick-1": ("running", None)}
-        with pytest.raises(ServiceError, match="`shop-1` does not run"):
+        with pytest.raises(ServiceError, match="`shop-1` is not running"):
             stack.kill("shop")

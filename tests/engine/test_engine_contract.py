@@ -450,7 +450,7 @@ def test_scale_leaves_the_other_services_as_they_are(engine: str, tmp_path: Path
         assert stack.logs("once").count("hello") == 1
 
 
-def test_what_does_not_run_can_not_be_killed(engine: str, tmp_path: Path) -> None:
+def test_what_is_not_running_cannot_be_killed(engine: str, tmp_path: Path) -> None:
     """Both ways to end a replica say so, and a kill in the pause before a restart is final."""
     folder = one_service(tmp_path / "lab", "restart: always")
     with Stack(folder, engine) as stack:
@@ -463,7 +463,7 @@ def test_what_does_not_run_can_not_be_killed(engine: str, tmp_path: Path) -> Non
         stack.stop("one")
         until(lambda: replicas(stack, "one")[0].state == "exited")
         for end in (stack.kill, stack.crash):
-            with pytest.raises(ServiceError, match="`one-1` does not run"):
+            with pytest.raises(ServiceError, match="`one-1` is not running"):
                 end("one")
 
 
@@ -530,7 +530,7 @@ def test_two_replicas_can_not_publish_one_port(engine: str, tmp_path: Path) -> N
     stack = Stack(one_service(tmp_path / "lab", options, "python service.py serves"), engine)
     try:
         stack.up()
-        with pytest.raises(TaskyardError, match=f"`one-2` can not publish port {port}"):
+        with pytest.raises(TaskyardError, match=f"`one-2` cannot publish port {port}"):
             stack.scale("one", 2)
         until(lambda: answers(f"http://127.0.0.1:{port}"))
     finally:
@@ -543,7 +543,7 @@ def test_two_replicas_can_not_have_one_name(engine: str, tmp_path: Path) -> None
     stack = Stack(one_service(tmp_path / "lab", f"container_name: {name}"), engine)
     try:
         stack.up()
-        with pytest.raises(TaskyardError, match="`one` can not have 2 replicas") as caught:
+        with pytest.raises(TaskyardError, match="`one` cannot have 2 replicas") as caught:
             stack.scale("one", 2)
         assert "hint: remove `container_name`" in str(caught.value)
         assert [replica.name for replica in stack.ps()] == ["one-1"]

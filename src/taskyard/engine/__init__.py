@@ -21,7 +21,7 @@ class Choice:
     reason: str
 
     def engine(self) -> type[Engine]:
-        """Import the engine only now: the other one is not needed."""
+        """Import the engine and return it; the other one's module is never loaded."""
         if self.name == "docker":
             from taskyard.engine.docker import DockerEngine
 
@@ -36,10 +36,10 @@ class Choice:
 
 def choose(forced: str | None = None) -> Choice:
     """
-    Choose the engine: the one that is asked for, else Docker where one answers, else local.
+    Choose an engine: `forced` if given, otherwise Docker if it answers, otherwise local.
 
     Raises:
-        TaskyardError: Docker is asked for and does not answer; it never falls back.
+        TaskyardError: Docker was forced and does not answer; a forced engine never falls back.
     """
     if forced == "local":
         return Choice("local", "you asked for it")
@@ -54,7 +54,7 @@ def choose(forced: str | None = None) -> Choice:
 
 
 def docker_missing() -> str:
-    """Say in a clause why Docker can not be used, or nothing when it can."""
+    """Return a clause that says why Docker cannot be used, or an empty string if it can."""
     for command, failed in (
         (["docker", "version", "--format", "{{.Server.Version}}"], "no Docker engine answers"),
         (["docker", "compose", "version", "--short"], "`docker compose` (version 2) is not there"),

@@ -1,10 +1,9 @@
 """
-A block of this machine's ports that one run of the local engine has to itself.
+A block of this machine's ports, reserved for one run of the local engine.
 
-A server that is started, or started again, finds its port free: no other run can have taken it in
-the meantime. Whoever has a socket bound to the first port of a block has the block. The system
-sees to it that this is one process, and gives the block back when the process ends, however it
-ends.
+A server that starts or restarts finds its port free, because no other run can have taken it in the
+meantime. Binding a socket to the first port of a block reserves the whole block: the operating
+system lets only one process do that, and releases the port when the process ends, however it ends.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from taskyard.errors import TaskyardError
 
 SIZE = 100
 BLOCKS = range(20_000, 32_000, SIZE)
-"""Below the ports that Linux and macOS give to outgoing connections: a client that waits for a
-server to come back can not take the server's port, nor connect to itself."""
+"""Below the range from which Linux and macOS assign ports to outgoing connections, so that a client
+that waits for a server to return cannot take the server's port, or connect to itself."""
 
 
 def reserve() -> tuple[socket.socket, range]:
     """
-    Take a block that nobody has: the socket that holds it, and its other ports.
+    Reserve a free block; return the socket that holds it, and the ports after its first.
 
     Raises:
         TaskyardError: Every block is taken.

@@ -1,4 +1,4 @@
-"""The `docker` command line, as a run of a project calls it."""
+"""Calls to the `docker` command line on behalf of a run."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ def docker(
     project: str, *arguments: str, timeout_s: float = 60.0, stderr: int = subprocess.PIPE
 ) -> subprocess.CompletedProcess[str]:
     """
-    Run the client, marked so that the project's supervisor finds it when this process is gone.
+    Run the client, marked so that the project's supervisor can find it if this process dies.
+
+    Args:
+        project: The Compose project's name, which is the mark.
 
     Raises:
-        ServiceError: It has not ended in time.
+        ServiceError: The client did not end within `timeout_s`.
     """
     try:
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""The container names that a Compose project fixes."""
+"""The names that a Compose file gives its containers with `container_name`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from taskyard.errors import Fault, TaskyardError
 
 def check(project: Project, replicas: Mapping[str, int]) -> None:
     """
-    Look, before anything starts, whether each container can have a name of its own.
+    Check, before anything starts, that no two containers would have the same name.
 
-    Compose warns here, and starts nothing.
+    Compose itself prints a warning in this case, and starts nothing.
 
     Args:
-        project: The file that fixes the names.
-        replicas: How many of each service there will be.
+        project: The project whose file gives the names.
+        replicas: The number of replicas of each service after the start.
 
     Raises:
-        TaskyardError: The services that fix one name for several containers.
+        TaskyardError: A service with several replicas has a `container_name`; one fault for each.
     """
     faults = [
         Fault(
-            f"`{name}` can not have {count} replicas: its `container_name` is for one container",
+            f"`{name}` cannot have {count} replicas: its `container_name` is for one container",
             project.path,
             project.services[name].lines.get("container_name", project.services[name].line),
             "remove `container_name`",

@@ -21,7 +21,7 @@ from taskyard.files import ROOT
 
 BUILD_S = 1800.0
 QUESTIONS = ("ps", "inspect", "logs", "exec")
-"""Commands after which each container has the ports that it had."""
+"""Commands that never change the ports of a container."""
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -50,7 +50,7 @@ class DockerEngine:
 
     @staticmethod
     def unsupported(project: Project) -> list[str]:
-        """Return nothing: the labs are written for Docker."""
+        """Return no sentence: the labs are written for Docker."""
         return []
 
     def up(self, timeout_s: float = 120.0) -> None:
@@ -60,18 +60,18 @@ class DockerEngine:
         self._compose_up(self._wanted, timeout_s)
 
     def _compose_up(self, wanted: Mapping[str, int], timeout_s: float, *names: str) -> None:
-        """Start so many of each service that is named, and leave the others as they are."""
+        """Start the wanted number of replicas of the named services, or of all services."""
         container_names.check(self._run.project, wanted)
         ports.check(self._run.project, wanted, {replica.name for replica in self.ps()})
         numbers = [f"--scale={name}={wanted[name]}" for name in names or wanted]
         alone = ["--no-deps"] if names else []
-        # Not `--wait`: a service that has done its work and ended with 0 makes it fail
+        # Not `--wait`: it fails as soon as a service ends, even one that has done its work
         begin = time.monotonic()
         try:
             done = self._compose(
                 *("up", "-d", "--no-recreate", *alone, *numbers, *names), timeout_s=timeout_s
             )
-        except ServiceError:  # a dependency that never gets healthy: say which
+        except ServiceError:  # a dependency may never get healthy: `wait_up` says which
             reports.wait_up(self._run.project, self, names or wanted, begin, timeout_s)
             raise
         if done.returncode == 0:
@@ -85,7 +85,7 @@ class DockerEngine:
         )
 
     def _build_image(self) -> None:
-        """Build the image of the labs; it costs a quarter of a second when nothing changed."""
+        """Build the image of the labs; this takes a quarter of a second if nothing has changed."""
         options = ("--quiet", "--target", "runtime", "--tag", IMAGE, str(ROOT))
         done = self._docker("build", *options, timeout_s=BUILD_S)
         if done.returncode:
@@ -95,7 +95,7 @@ class DockerEngine:
             )
 
     def _build_own(self) -> None:
-        """Build what the file has a `build` for; that may take longer than a start."""
+        """Build the services that have a `build`, with a deadline longer than that of a start."""
         services = self._run.project.services
         names = [name for name in self._wanted if services[name].build]
         done = self._compose("build", "--quiet", *names, timeout_s=BUILD_S) if names else None
@@ -112,7 +112,7 @@ class DockerEngine:
     ) -> subprocess.CompletedProcess[str]:
         project = self._run.project
         self._ids = []
-        self._composing += 1  # a check may look while another of its threads starts services
+        self._composing += 1  # another thread of a check may call `_inspect` meanwhile
         try:
             return self._docker(
                 *("compose", "--project-name", self._run.name),
@@ -132,7 +132,7 @@ class DockerEngine:
         return docker(self._run.name, *arguments, timeout_s=timeout_s, stderr=stderr)
 
     def _inspect(self) -> list[dict[str, Any]]:
-        """Ask for all containers; which there are is asked anew when Compose has run."""
+        """Describe all containers of the run; their ids are cached until Compose runs again."""
         done = self._docker("inspect", *self._ids) if self._ids else None
         if done is None or done.returncode:
             label = f"label={PROJECT_LABEL}={self._run.name}"
@@ -207,7 +207,7 @@ class DockerEngine:
         return reports.running(service, [_replica(c) for c in self._containers(service, index)])
 
     def crash(self, service: str, index: int | None = None) -> None:
-        # Only a process outside the container's own process tree can SIGKILL its first process
+        # Linux ignores a SIGKILL that comes from inside the container to its own first process
         for replica in self._running(service, index):
             container = self._containers(service, replica.index)[0]
             self._check(
@@ -234,7 +234,7 @@ class DockerEngine:
             self._endpoints[where] = self._published_at(*where)
         found = self._endpoints[where]
         if self._run.project.services[service].restart.policy != "no":
-            del self._endpoints[where]  # it may start again by itself, and get another port
+            del self._endpoints[where]  # a restart by the policy may give it another port
         return found
 
     def _published_at(self, service: str, port: int, index: int) -> tuple[str, int]:
@@ -251,17 +251,17 @@ class DockerEngine:
         down = ("--profile", "*", "down", "--remove-orphans")
         self._check(self._compose(*down, timeout_s=grace_s + 120))
         self._forget_volumes(going)
-        # Not `--volumes`: it takes a volume under a `name:` along that was there before
+        # Not `--volumes`: it would also remove an older volume that the file gives by `name:`
         ours = ("--filter", f"label={PROJECT_LABEL}={self._run.name}")
         if volumes and (named := self._docker("volume", "ls", "-q", *ours).stdout.split()):
             self._check(self._docker("volume", "rm", *named))
 
     def _forget_volumes(self, containers: Sequence[dict[str, Any]]) -> None:
         """
-        Remove the nameless volumes of containers that Compose has removed.
+        Remove the anonymous volumes of containers that Compose has removed.
 
-        An image that declares a volume, such as Redis's, gets one for each container; Compose
-        leaves it behind, without a label that would tell whose it was.
+        Each container of an image that declares a volume, as Redis's does, gets an anonymous one.
+        Compose leaves it behind, and it has no label that says which run it belonged to.
         """
         mounted = [m["Name"] for c in containers for m in c["Mounts"] if m["Type"] == "volume"]
         if left := nameless(mounted, volume_names(self._run.project, self._run.name)):

@@ -1,4 +1,4 @@
-"""Hold a run: start its supervisor, give it orders, and let it end with this process."""
+"""Hold a run: start its supervisor, give it orders, and make it end when this process does."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ CLOSE_S = 90.0
 
 
 class Holder:
-    """The end of the lifeline: as long as this object's process lives, the run does."""
+    """The holder's end of the lifeline pipe: the run lasts as long as this process."""
 
     def __init__(self, run: Run, engine: str, links: Sequence[Path] = ()) -> None:
         """
         Args:
-            links: Symbolic links into the state folder, which stand elsewhere and go with it.
+            links: Symbolic links that point into the state folder, and are removed with it.
         """
         self._state = run.state
         self._about = About(
@@ -58,18 +58,19 @@ class Holder:
 
     def ask(self, do: str, *, lasts_s: float = 0.0, **order: Any) -> Any:
         """
-        Give one order and wait for its answer.
+        Give the supervisor one order and wait for its answer.
 
         Args:
-            lasts_s: How long the order may take by itself.
+            do: The order: `kill` calls `Supervisor.do_kill`.
+            lasts_s: The seconds that the order itself may take; they extend the deadline.
 
         Raises:
-            TaskyardError: The supervisor ended, or refuses the order.
+            TaskyardError: The supervisor has ended, does not answer in time, or reports an error.
         """
         return _ask(self._state, do, ORDER_S + lasts_s, **order)
 
     def close(self, keep: bool) -> None:
-        """End the run, or let go of it and leave it running; return when that is done."""
+        """End the run, or release it so that it goes on; return when that is done."""
         if keep:
             self.ask("release")
             return
@@ -80,7 +81,7 @@ class Holder:
         except subprocess.TimeoutExpired:
             self._supervisor.kill()
             self._supervisor.wait()
-        if self._supervisor.returncode:  # it was killed, so its work is ours
+        if self._supervisor.returncode:  # it was killed before it could clean up
             clean_up(self._about)
 
 
@@ -104,10 +105,10 @@ def _ask(state: Path, do: str, timeout_s: float, **order: Any) -> Any:
 
 def kept_runs(temporary: Path, prefix: str) -> list[About]:
     """
-    Find the runs that were left running, the newest last, by the start of their project's name.
+    Find the kept runs whose project's name begins with `prefix`, the newest last.
 
-    Each has a note in its state folder. Something may empty the folder of temporary files, so a
-    supervisor is found by its command line as well.
+    Each has a note in its state folder. Temporary files may have been deleted, so a supervisor is
+    found by its command line as well.
     """
     supervised = (about for about in _supervised() if about["project"].startswith(prefix))
     held = {about["project"]: about for about in supervised}
@@ -117,7 +118,7 @@ def kept_runs(temporary: Path, prefix: str) -> list[About]:
 
 
 def _supervised() -> list[About]:
-    """Return what each supervisor of this machine was started with, the oldest first."""
+    """Return what each supervisor on this machine was started with, the oldest first."""
     found: list[tuple[float, About]] = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -132,13 +133,13 @@ def ask_run(about: About, do: str) -> Any:
     Give an order to a run that another process started, and return the answer.
 
     Raises:
-        TaskyardError: Its supervisor is gone, or refuses the order.
+        TaskyardError: Its supervisor is gone, does not answer in time, or reports an error.
     """
     return _ask(Path(about["state"]), do, ORDER_S)
 
 
 def end_run(about: About) -> None:
-    """End a run that another process started, also one whose supervisor is gone."""
+    """End a run that another process started, even if its supervisor is gone."""
     state = Path(about["state"])
     with contextlib.suppress(TaskyardError, DeadlineError):
         _ask(state, "close", ORDER_S)

@@ -1,4 +1,4 @@
-"""A run that was left running, as a later command finds it."""
+"""Runs that were left running (`KEEP=1`), as later commands find them."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Standing:
 
     Attributes:
         name: Service and number, as in `worker-1`.
-        state: In the engine's words.
-        addresses: The service's own port, to where it answers on this machine.
-        log: Its file, or the command that shows it.
-        key: What its engine calls it: a container's name, or the id of a process.
+        state: In the engine's words, such as `Up 3 minutes (healthy)`.
+        addresses: A port of the container to its address on this machine, `127.0.0.1:49153`.
+        log: The path of the log file, or the command that prints the log.
+        key: The engine's name for it: a container's name, or a process id (empty if it has ended).
     """
 
     name: str
@@ -53,10 +53,11 @@ class Standing:
 
 class KeptRun(ABC):
     """
-    One run; `name` is its Compose project's.
+    One run that was left running.
 
     Attributes:
-        engine: The name of what runs it.
+        name: The name of its Compose project.
+        engine: `docker` or `local`.
     """
 
     def __init__(self, about: About) -> None:
@@ -69,12 +70,12 @@ class KeptRun(ABC):
         List the replicas in the order in which they started.
 
         Raises:
-            TaskyardError: The run cannot be asked.
+            TaskyardError: The run's engine does not answer.
         """
 
     @abstractmethod
     def log(self, replica: Standing) -> str:
-        """Return what a replica wrote."""
+        """Return all that a replica has written."""
 
     @abstractmethod
     def shell_line(self, replica: Standing, number: int) -> str:
@@ -82,18 +83,22 @@ class KeptRun(ABC):
 
     @abstractmethod
     def shell(self, replica: Standing) -> NoReturn:
-        """Become a shell beside a replica's own process, with its environment and folder."""
+        """Replace this process by a shell in a replica's environment and working directory."""
 
     def end(self) -> None:
-        """Remove it: containers or processes, volumes, files."""
+        """Remove the run: its containers or processes, its volumes and its files."""
         end_run(self._about)
 
     def find(self, service: str) -> list[Standing]:
         """
-        Return the replicas of a service such as `worker`, or one such as `worker-2`; all for ``.
+        Return some of the replicas.
+
+        Args:
+            service: A service such as `worker`, one replica such as `worker-2`, or an empty string
+                for all replicas.
 
         Raises:
-            TaskyardError: There is none; names a near miss.
+            TaskyardError: No replica has this name; the hint gives the closest one.
         """
         replicas = self.replicas()
         found = [r for r in replicas if service in ("", r.service, r.name)]
@@ -139,10 +144,10 @@ class _Local(KeptRun):
             environment, folder = process.environ(), process.cwd()
         except (ValueError, psutil.Error):
             raise TaskyardError(
-                f"`{replica.name}` does not run, so nothing can run beside it"
+                f"`{replica.name}` is not running, so nothing can run beside it"
             ) from None
         os.chdir(folder)
-        # The terminal's own, which a service has no use for
+        # The terminal needs these, and a service's environment lacks them
         environment |= {"TERM": os.environ.get("TERM", "dumb"), "PS1": f"{replica.name}$ "}
         os.execve("/bin/sh", ["sh"], environment)
 
@@ -188,10 +193,14 @@ class _Docker(KeptRun):
 
 def find_kept(temporary: Path, prefix: str) -> list[KeptRun]:
     """
-    Find the runs that were left running, the newest last, by the start of their project's name.
+    Find the runs that were left running, the newest last.
 
-    Each has a note in its state folder. A reboot may empty the folder of temporary files and keep
-    the containers, so those are looked for as well, by their label.
+    Each run has a note in its state folder. A reboot may delete temporary files and keep
+    containers, so containers without a note are found by their label.
+
+    Args:
+        temporary: The folder that holds the state folders.
+        prefix: The beginning of the names of their projects.
     """
     noted = kept_runs(temporary, prefix)
     known = {about["project"] for about in noted}
@@ -201,11 +210,11 @@ def find_kept(temporary: Path, prefix: str) -> list[KeptRun]:
 
 
 def _without_note(temporary: Path, prefix: str, known: Collection[str]) -> list[About]:
-    """Return what can be said of the runs of which nothing but containers is left."""
+    """Describe the runs of which only containers are left."""
     if shutil.which("docker") is None:
         return []
     label = f'{{{{.Label "{PROJECT_LABEL}"}}}}'
-    with suppress(ServiceError):  # an engine that hangs keeps no lab from running without it
+    with suppress(ServiceError):  # a lab on the local engine must not fail because Docker hangs
         done = docker(prefix, "ps", "--all", "--format", label, timeout_s=ASK_S)
         names = {name for name in done.stdout.split() if name.startswith(prefix)}
         return [

@@ -1,4 +1,4 @@
-"""What processes of this machine cannot show of a Compose project, in words."""
+"""Sentences about the parts of a Compose file that the local engine does not act on."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _SERVICES: tuple[tuple[str, Callable[[Service], object]], ...] = (
         lambda s: postgres.stands_for(s) and postgres.version(s) != postgres.VERSION,
     ),
 )
-"""A sentence, and what of a service it is said for."""
+"""Sentences, `{}` standing for names of services, each with a test of whether it applies to one."""
 
 _IDLE = (
     "deploy.endpoint_mode",
@@ -66,11 +66,11 @@ _IDLE = (
     "init",
     "labels",
 )
-"""The keys of a service that nothing is done with; the model does not hold their values."""
+"""Keys of a service that the local engine ignores; the model does not keep their values."""
 
 
 def limits(project: Project) -> list[str]:
-    """Say in one sentence each what the local engine does not do of what the file asks for."""
+    """Return one sentence for each thing that the file asks for and the local engine lacks."""
     services = [service for service in project.services.values() if not service.profiles]
     found = [
         (sentence, [service.name for service in services if is_asked(service)])

@@ -29,16 +29,16 @@ NAMESPACE = Path(__file__).parent / "namespace"
 LISTEN_S = 10.0
 
 SHELL_PASSES = ("HOME", "USER", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
-"""What a process gets of the learner's own environment: a container gets none of it."""
+"""The learner's own variables that a process inherits; a container inherits none."""
 
 
 class LocalEngine:
     """
     Processes instead of containers.
 
-    A replica is a process group that the run's supervisor keeps. It has the environment of its
-    service and not that of the learner's shell, its own host name, and ports of its own
-    (`namespace/sitecustomize.py`). It works in the lab's folder.
+    A replica is a process group that the run's supervisor keeps alive. It has its service's
+    environment instead of the learner's, a host name and ports of its own
+    (`namespace/sitecustomize.py`), and the lab's folder as its working directory.
     """
 
     name = "local"
@@ -70,7 +70,7 @@ class LocalEngine:
         self._up(start_order(self._services), self._wanted, timeout_s)
 
     def _up(self, services: list[Service], wanted: Mapping[str, int], timeout_s: float) -> None:
-        """Start what is missing of some services, in this order."""
+        """Start the missing replicas of some services, in this order."""
         running = {replica.name for replica in self.ps() if replica.state != "exited"}
         counts = {service.name: wanted[service.name] for service in services}
         container_names.check(self._run.project, counts)
@@ -86,7 +86,7 @@ class LocalEngine:
         reports.wait_up(self._run.project, self, counts, begin, timeout_s)
 
     def _await(self, service: str, condition: str, begin: float, timeout_s: float) -> None:
-        """Wait for a condition of `depends_on`; a replica that ended badly ends the wait."""
+        """Wait until a condition of `depends_on` holds; fail once a replica has failed for good."""
         waiting: list[Replica] = []
 
         def is_met() -> bool:
@@ -114,7 +114,7 @@ class LocalEngine:
         until(is_met, f"`{service}`", left_s, missed=missed)
 
     def _begin(self, service: Service, index: int) -> None:
-        """Start one replica under the supervisor."""
+        """Have the supervisor start one replica."""
         place = self._places[service.name]
         for link, volume in place.volumes.items():
             self._link(link, volume)
@@ -157,7 +157,7 @@ class LocalEngine:
             folder = self._data(service, index)
             server = postgres.environment(service, port, self._run.state, folder)
             if service.environment.get("PGHOST") in self._network.addresses():
-                # Its programs are another server's clients
+                # The file makes the programs in this container clients of another server
                 server |= {name: given[name] for name in postgres.CLIENT if name in given}
             path.insert(0, server["PATH"])
         return {
@@ -171,7 +171,7 @@ class LocalEngine:
             "PATH": os.pathsep.join(path),
             "PYTHONPATH": os.pathsep.join(python),
             "HOSTNAME": f"{service.name}-{index}",
-            # What a killed process leaves there goes with the run
+            # The temporary files of a killed process are removed with the run
             "TMPDIR": str(self._run.state / "tmp"),
             PROJECT_MARK: self._run.name,
             REPLICA_MARK: f"{service.name}/{index}",
@@ -188,15 +188,15 @@ class LocalEngine:
         return self._volume(named or f".{service.name}-{index}") / below
 
     def _link(self, link: Path, volume: str) -> None:
-        """Let a named volume appear where the service expects it."""
+        """Link a named volume to the path at which the service expects it."""
         target = self._volume(volume)
         if link.is_symlink() and link.readlink() == target:
-            return  # another replica's
+            return  # another replica of the service has linked it
         if link.is_symlink() and link.exists():
             what = f"another run of this project has `{link.name}`"
             raise TaskyardError(what, path=link, hint="wait for it, or end it: make down-N")
         if link.is_symlink():
-            link.unlink()  # of a run that is gone
+            link.unlink()  # left by a run that is gone
         if link.exists():
             moved = shlex.quote(str(link))
             raise TaskyardError(
@@ -224,7 +224,7 @@ class LocalEngine:
         return {**how, "argv": self._test(service, index, _test_command(check))}
 
     def _test(self, service: Service, index: int, words: Sequence[str]) -> list[str]:
-        """Let a command inside of a replica find the servers of the project."""
+        """Reword a command that runs inside a replica, so that it finds the project's servers."""
         if postgres.stands_for(service):
             port = self._network.port_of(service, index, postgres.PORT)
             return postgres.words_of(words, service.name, port)
@@ -262,13 +262,13 @@ class LocalEngine:
 
     def scale(self, service: str, replicas: int, timeout_s: float = 60.0) -> None:
         definition = reports.known(self._run.project, service)
-        # First, as Compose does: one that ended badly fails no start once it is gone
+        # Remove first, as Compose does: a failed replica that goes must not fail the others' start
         self._remove([r for r in self._replicas(service) if r.index > replicas])
         self._up([definition], {service: replicas}, timeout_s)
         self._wanted[service] = replicas
 
     def _remove(self, replicas: Sequence[Replica]) -> None:
-        """Stop replicas of one service, all at once, and forget what was theirs alone."""
+        """Stop replicas of one service together, and remove their ports, data and logs."""
         if not replicas:
             return
         names = [f"{replica.service}/{replica.index}" for replica in replicas]
@@ -287,7 +287,7 @@ class LocalEngine:
     ) -> Completed:
         replica = self._replicas(service, index)[0]
         if replica.state != "running":
-            raise ServiceError(f"`{replica.name}` does not run, so nothing can run beside it")
+            raise ServiceError(f"`{replica.name}` is not running, so nothing can run beside it")
         definition = self._services[service]
         environment = self._environment(definition, index)
         try:

@@ -1,4 +1,4 @@
-"""The addresses of one run of the local engine: which port of this machine stands for which."""
+"""The network of one run of the local engine: which port of this machine stands for which."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from taskyard.engine.embedded import postgres
 
 class Network:
     """
-    The notes that say where each port of each replica is: `FOLDER/SERVICE/INDEX/PORT`.
+    Notes that map a replica's port to a port of this machine, in files `FOLDER/SERVICE/INDEX/PORT`.
 
-    The embedded servers get theirs from here. Of the other replicas each notes its own, by
-    `namespace/sitecustomize.py`, which also leads their clients there.
+    This class chooses and notes the ports of the embedded servers. Every other replica notes its
+    own through `namespace/sitecustomize.py`, which also redirects the clients.
     """
 
     def __init__(self, folder: Path, own: range, services: Mapping[str, Service]) -> None:
         """
         Args:
-            own: The ports that this run has to itself.
+            folder: Where the notes go; it must not exist yet.
+            own: The ports that are reserved for this run.
         """
         folder.mkdir()
         self._folder, self._own, self._services = folder, own, services
         self._databases = [s for s in services.values() if postgres.stands_for(s)]
 
     def note(self, service: str, index: int, port: int) -> Path:
-        """Return where the port of this machine is noted that stands for a replica's own."""
+        """Return the file that notes which port of this machine stands for a replica's port."""
         return self._folder / service / str(index) / str(port)
 
     def port_of(self, service: Service, index: int, port: int) -> int:
-        """Return the port of this machine that stands for an embedded server's; note a new one."""
+        """Return the port of this machine for an embedded server's port; choose it on first use."""
         note = self.note(service.name, index, port)
         if not note.exists():
             asked = [ports.published(p, index) for p in service.ports if p.target == port]
@@ -43,20 +44,24 @@ class Network:
         return int(note.read_text())
 
     def _unnoted(self) -> list[int]:
-        """Return the ports of this run that no replica has, nor had and may want again."""
+        """Return the ports of this run that no note claims; a stopped replica keeps its note."""
         noted = {int(note.read_text()) for note in self._folder.glob("*/*/[0-9]*")}
         return [port for port in self._own if port not in noted]
 
     def forget(self, service: str, index: int) -> None:
-        """Forget the ports of a replica that is removed."""
+        """Delete the notes of a replica that is removed."""
         shutil.rmtree(self._folder / service / str(index), ignore_errors=True)
 
     def addresses(self) -> dict[str, int]:
-        """Return the ports of the servers whose clients look names up by themselves."""
+        """
+        Map each Postgres service to its port on this machine.
+
+        Its clients are often written in C, so `namespace/sitecustomize.py` cannot redirect them.
+        """
         return {s.name: self.port_of(s, 1, postgres.PORT) for s in self._databases}
 
     def environment(self, service: Service, index: int) -> dict[str, str]:
-        """Return the variables by which a replica's Python processes find their way."""
+        """Return the variables that `namespace/sitecustomize.py` reads in a replica."""
         published = [(p.target, ports.published(p, index)) for p in service.ports if p.published]
         return {
             "TASKYARD_NETWORK": str(self._folder),

@@ -8,7 +8,7 @@ from taskyard.compose.model import Service
 
 
 def start_order(services: Mapping[str, Service]) -> list[Service]:
-    """Sort so that each service comes after those that it depends on."""
+    """Return the services, each after those that it depends on."""
 
     def below(name: str, seen: set[str]) -> Iterator[Service]:
         if name in seen or name not in services:

@@ -1,4 +1,4 @@
-"""The second Compose file of a run on Docker: what keeps the run to itself, and within reach."""
+"""The second Compose file of a run on Docker, which keeps runs apart and publishes ports."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 
 class _Instead(list[Any]):
-    """A list that replaces the one of the file before it, where Compose would add to that."""
+    """A list that replaces the one in the learner's file; Compose would otherwise merge them."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Source: Compose specification, "Replace value" (Compose 2.24.4)."""
+    """Writes `_Instead`. Source: Compose specification, "Replace value" (Compose 2.24.4)."""
 
 
 _Dumper.add_representer(
@@ -27,11 +27,11 @@ _Dumper.add_representer(
 
 def text(project: Project, run: str, publish: Mapping[str, int]) -> str:
     """
-    Write the file that Compose merges with the learner's, which stays as it is.
+    Return the file that Compose merges with the learner's.
 
     Args:
         run: The name of the run's Compose project, unique on this machine.
-        publish: Ports that the holder wants to reach: service to container port.
+        publish: Ports to publish whatever the learner's file says: service to container port.
     """
     services = project.services.values()
     built = {one.image: f"{run}-{one.name}" for one in services if one.build and one.image}
@@ -39,7 +39,7 @@ def text(project: Project, run: str, publish: Mapping[str, int]) -> str:
         one.name: {
             **_ports(one, publish.get(one.name)),
             **_container(one, run),
-            # Another run of the file builds its own, also while this one starts containers
+            # Another run of the same file may build its image while this run starts containers
             **({"image": built[one.image]} if one.image in built else {}),
         }
         for one in services
@@ -49,9 +49,9 @@ def text(project: Project, run: str, publish: Mapping[str, int]) -> str:
 
 def _ports(service: Service, wanted: int | None) -> dict[str, Any]:
     """
-    Publish on 127.0.0.1 what the holder wants to reach, and what the file opens to everybody.
+    Publish on 127.0.0.1 the port that is wanted, and those that the file opens to every network.
 
-    A file may do so, on purpose or not. Your network is not ours to open to a lesson.
+    A lesson must not open a learner's machine to its neighbours, whatever the file says.
     """
     has_it = wanted in [None, *(port.target for port in service.ports)]
     added = [] if has_it else [f"127.0.0.1::{wanted}"]
@@ -61,7 +61,7 @@ def _ports(service: Service, wanted: int | None) -> dict[str, Any]:
 
 
 def _on_loopback(port: Port) -> dict[str, Any]:
-    """Return a port as the file has it, but for this machine alone."""
+    """Return an entry of `ports` that publishes a port as the file does, but on loopback only."""
     host_ip = port.host_ip if port.host_ip in LOOPBACK else LOOPBACK[0]
     published = {"published": port.published} if port.published else {}
     shown = {"target": port.target, "host_ip": host_ip, "protocol": port.protocol}
@@ -69,7 +69,7 @@ def _on_loopback(port: Port) -> dict[str, Any]:
 
 
 def _container(service: Service, run: str) -> dict[str, Any]:
-    """Give a container whose name the file fixes one that no other run has; it answers to both."""
+    """Make a `container_name` unique to the run, and keep the original as an alias in networks."""
     if not (name := service.container_name):
         return {}
     networks = {network: {"aliases": [name]} for network in service.networks}

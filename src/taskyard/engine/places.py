@@ -1,4 +1,4 @@
-"""Where the paths of a container stand on this machine, for the local engine."""
+"""Which folders of this machine stand for a container's paths on the local engine."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ DOCKER = "run this lab with Docker"
 @dataclass(frozen=True)
 class Place:
     """
-    Where a service works.
+    The folders of one service.
 
     Attributes:
-        folder: What stands for its working directory.
-        volumes: Where a named volume appears below that folder: path to the volume's name.
+        folder: The folder that stands for its working directory.
+        volumes: The path below `folder` at which a named volume appears, to the volume's name.
     """
 
     folder: Path
@@ -28,7 +28,7 @@ class Place:
 
 
 def place_of(service: Service, project: Project) -> Place:
-    """Map a service's working directory through its binds, and its named volumes below it."""
+    """Map a service's working directory through its bind mounts, and the named volumes below it."""
     working = _working(service)
     folder = project.folder
     for mount in service.volumes:
@@ -43,19 +43,19 @@ def place_of(service: Service, project: Project) -> Place:
 
 
 def _working(service: Service) -> PurePosixPath:
-    """Return the working directory; where the file names none, it is the first bind's."""
+    """Return the working directory; if the file names none, it is the first bind mount's target."""
     binds = [mount.target for mount in service.volumes if mount.type == "bind"]
     if is_embedded(service):
-        binds = []  # they bring its data or its scripts
+        binds = []  # an embedded server's bind mounts hold its data or its scripts
     return PurePosixPath(service.working_dir or next(iter(binds), "/"))
 
 
 def refuse(project: Project) -> None:
     """
-    Refuse what cannot be mapped to processes of this machine.
+    Refuse a project that processes of this machine cannot stand for.
 
     Raises:
-        TaskyardError: All of it at once, with the lines of the file.
+        TaskyardError: One fault, with its line, for each thing that cannot be mapped.
     """
     faults = []
     for service in project.services.values():
@@ -71,7 +71,7 @@ def refuse(project: Project) -> None:
                 what = f"mounts `{mount.target}`, which is no place on this machine"
                 found.append((key, what, f"mount below its working directory, or {DOCKER}"))
             elif mount.type == "volume" and not (mount.source or is_embedded(service)):
-                # Each container has its own, and replicas share one folder
+                # Each container would get a volume of its own, but replicas here share one folder
                 name = PurePosixPath(mount.target).name
                 what = f"mounts a volume without a name at `{mount.target}`"
                 found.append(("volumes", what, f"write `{name}:{mount.target}`, or {DOCKER}"))
@@ -111,5 +111,5 @@ def _is_mapped(mount: Mount, service: Service) -> bool:
 
 
 def _is_bind_of(mount: Mount, service: Service) -> bool:
-    """Tell whether a bind mount holds a service's working directory."""
+    """Tell whether a mount is a bind mount at or above a service's working directory."""
     return mount.type == "bind" and _working(service).is_relative_to(mount.target)

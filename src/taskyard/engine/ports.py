@@ -13,17 +13,17 @@ from taskyard.engine.block import BLOCKS
 from taskyard.errors import Fault, TaskyardError
 
 FREE = range(BLOCKS.start - 10_000, BLOCKS.start)
-"""Outside the blocks that the runs of the local engine have to themselves."""
+"""Outside the blocks that runs of the local engine reserve."""
 
 ATTEMPTS = 100
 
 
 def free_port(among: Sequence[int] = FREE) -> int:
     """
-    Find a TCP port of 127.0.0.1 that nobody has at the moment.
+    Find a TCP port of 127.0.0.1 that is free at the moment.
 
     Raises:
-        TaskyardError: Every port that was tried is taken.
+        TaskyardError: All of up to ATTEMPTS random ports are taken.
     """
     for port in random.sample(among, min(ATTEMPTS, len(among))):
         if not _why_taken(port):
@@ -32,7 +32,15 @@ def free_port(among: Sequence[int] = FREE) -> int:
 
 
 def published(port: Port, index: int) -> int | None:
-    """Tell which port of this machine a replica gets; None: any, or the range has no more."""
+    """
+    Return the port of this machine that a replica's port is published on.
+
+    Args:
+        index: The replica's number, from 1.
+
+    Returns:
+        None if any free port will do, or if the range has no port left for this replica.
+    """
     if port.published is None:
         return None
     first, _, last = port.published.partition("-")
@@ -42,15 +50,16 @@ def published(port: Port, index: int) -> int | None:
 
 def check(project: Project, replicas: Mapping[str, int], running: Collection[str] = ()) -> None:
     """
-    Look, before anything starts, whether every published port can be had.
+    Check, before anything starts, that every port to be published is free.
 
     Args:
-        project: The file that publishes them.
-        replicas: How many of each service there will be.
-        running: Names such as `shop-1` of those that have their ports already.
+        project: The project that publishes them.
+        replicas: The number of replicas of each service after the start.
+        running: The names, such as `shop-1`, of replicas that already have their ports.
 
     Raises:
-        TaskyardError: Ports that are taken, each with its holder and the variable that changes it.
+        TaskyardError: One fault for each port that is taken: the process that has it, if known, and
+            the variable of the Compose file that changes it, if there is one.
     """
     faults = []
     for service in project.services.values():
@@ -65,7 +74,7 @@ def check(project: Project, replicas: Mapping[str, int], running: Collection[str
                 if number is None:
                     faults.append(
                         Fault(
-                            f"`{service.name}-{index}` can not publish port {port.published}:"
+                            f"`{service.name}-{index}` cannot publish port {port.published}:"
                             f" `{service.name}-1` has it",
                             project.path,
                             line,
@@ -88,7 +97,7 @@ def _why_taken(port: int) -> str:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return f"{_holder(port)} has it"
-            # A low port is not ours to bind, but may well be Docker's
+            # This user may not bind a low port; the Docker daemon usually may
     return ""
 
 
@@ -102,12 +111,12 @@ def _holder(port: int) -> str:
                 process = psutil.Process(connection.pid)
                 return f"`{process.name()}` (process {process.pid})"
     except (psutil.Error, PermissionError, TypeError, ValueError):
-        pass  # macOS tells this to root alone; a holder of another user has no pid here
+        pass  # macOS tells only root; Linux hides the process id of another user's process
     return "another process"
 
 
 def _cure(project: Project, service: Service, port: int) -> str:
-    """Name the variable that the file takes the port from, where there is one."""
+    """Say how to change the port: by a variable, if the file takes it from one, or by an edit."""
     text = project.path.read_text(encoding="utf-8").splitlines()
     start = service.lines.get("ports", service.line) - 1
     for line in text[start : start + 1 + 4 * len(service.ports)]:

@@ -1,8 +1,7 @@
 """
 One replica of the local engine: its process, its restarts, its health.
 
-Its clock is the event loop's, for every pause and every deadline: a test has a loop whose clock
-it moves.
+Every pause and every deadline uses the event loop's clock, so that a test can move it.
 """
 
 from __future__ import annotations
@@ -22,15 +21,33 @@ from taskyard.engine.remains import PROJECT_MARK, kill_with_children, sweep
 REPLICA_MARK = "TASKYARD_REPLICA"
 
 STABLE_S = 10.0
-"""A replica that ran this long starts again without a pause. Source: Docker, restart policies."""
+"""After a run of this length, the pause before a restart begins at its minimum again.
+
+Source: Docker, restart policies.
+"""
 
 PROBE_S = 0.2
-"""A replica that starts is probed this often, so that waiting costs no whole `interval`."""
+"""The pause between tests while a replica is not yet healthy, so that nobody waits for a whole
+`interval`."""
 
 
 @dataclass
 class Process:
-    """One replica: its orders, and how it is."""
+    """
+    One replica: what it runs, and the state it is in.
+
+    Attributes:
+        name: `SERVICE/INDEX`.
+        grace_s: Seconds between the stop signal and SIGKILL.
+        restart: The restart policy, in Compose's words.
+        max_retries: The limit of `on-failure`; None means no limit.
+        health: The health check's seconds and retries, with `argv` or the port to `ping`.
+        restarts: How often the policy has started it again, over its whole life.
+        retries: The same since it was last started by an order.
+        wanted: False once an order has ended it: the restart policy no longer applies.
+        keeper: The task that waits for the process and restarts it.
+        ended: Set when the process has ended and will not be restarted.
+    """
 
     name: str
     argv: list[str]
@@ -59,7 +76,7 @@ class Process:
         return {key: getattr(self, key) for key in keys}
 
     async def begin(self) -> None:
-        """Start the process and keep it; a command that cannot start is exit code 126 or 127."""
+        """Start the process and keep it; a command that cannot start gives exit code 126 or 127."""
         self.wanted, self.retries = True, 0
         self.ended.clear()
         await self._spawn()
@@ -106,7 +123,7 @@ class Process:
             delay_s = min(delay_s * 2, 60.0)
             self.restarts, self.retries = self.restarts + 1, self.retries + 1
             await self._spawn()
-            if not self.wanted:  # whoever ended it meanwhile reached nothing
+            if not self.wanted:  # an order to end it came while there was no process to signal
                 self.send(signal.SIGKILL)
         self.state = "exited"
         self.ended.set()
@@ -121,10 +138,11 @@ class Process:
 
     async def _probe(self) -> None:
         """
-        Ask for the replica's health as Docker does, but sooner at the start.
+        Test the replica's health as Docker does, but more often until it is healthy.
 
-        Docker waits one interval before its first test. Here the tests of a starting replica come
-        every PROBE_S, and a failure counts once an interval, so that `retries` means the same.
+        Docker waits one interval before its first test. Here a test runs every PROBE_S until the
+        replica is healthy, and at most one failure counts in each interval, so that `retries` means
+        the same.
         """
         assert self.health is not None
         started = counted = _now()
@@ -144,7 +162,7 @@ class Process:
             await asyncio.sleep(min(interval_s, PROBE_S) if waiting else interval_s)
 
     async def _test(self) -> str:
-        """Run the health test once; return why it failed, or nothing."""
+        """Run the health test once; return why it failed, or an empty string."""
         assert self.health is not None
         timeout_s = self.health["timeout_s"]
         if "ping" in self.health:
@@ -175,7 +193,7 @@ class Process:
         return "" if test.returncode == 0 else text or f"exit status {test.returncode}"
 
     def send(self, number: int) -> None:
-        """Signal the first process; SIGKILL takes the whole replica at once, as for a container."""
+        """Signal the first process; SIGKILL ends the whole replica, as it does a container."""
         if self.child is None or self.child.returncode is not None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -193,7 +211,7 @@ class Process:
         sweep(**{mark: self.env[mark] for mark in (PROJECT_MARK, REPLICA_MARK)})
 
     def forgo_restart(self) -> None:
-        """Switch the restart policy off until the next start, as every kill and stop does."""
+        """Suspend the restart policy until the next start, as `docker kill` and `stop` do."""
         self.wanted = False
         if self.state == "restarting" and self.keeper is not None:
             self.keeper.cancel()
@@ -201,7 +219,7 @@ class Process:
             self.ended.set()
 
     async def stop(self) -> None:
-        """Stop signal, grace, SIGKILL."""
+        """Send the stop signal, wait for `grace_s`, then send SIGKILL; return when it has ended."""
         self.forgo_restart()
         if self.state == "running":
             self.send(self.stop_signal)
@@ -217,7 +235,7 @@ def _now() -> float:
 
 
 async def _ping(port: int, timeout_s: float) -> str:
-    """Send PING to a Redis-compatible server, as `redis-cli ping` does."""
+    """Send PING as `redis-cli ping` does; return what is wrong, or an empty string."""
     try:
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -226,7 +244,7 @@ async def _ping(port: int, timeout_s: float) -> str:
             writer.close()
     except (OSError, TimeoutError) as error:
         return str(error) or f"no answer in {timeout_s:g} s"
-    # A server that asks for a password is up; who may use it is not for a health check to say
+    # A server that asks for a password is up, and `redis-cli ping` ends with 0 as well
     return (
         "" if answer.startswith((b"+PONG", b"-NOAUTH")) else answer.decode(errors="replace").strip()
     )

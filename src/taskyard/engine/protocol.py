@@ -1,4 +1,4 @@
-"""What both engines can do with a Compose project, and what they say about it."""
+"""The interface of the two engines, and the objects that they return."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IMAGE = "taskyard-runtime"
 """The image of every worker and API in the labs: the stage `runtime` of the root Dockerfile."""
 
 State = Literal["created", "running", "restarting", "exited"]
-"""On Docker a container is `created` until what it depends on is there."""
+"""`created` occurs on Docker alone, for a container that waits for its dependencies."""
 Health = Literal["starting", "healthy", "unhealthy"]
 
 
@@ -24,12 +24,12 @@ class Replica:
     One container, or the processes that stand for it.
 
     Attributes:
-        index: From 1, as in `worker-1`.
-        health: None where the service has no health check.
-        exit_code: Of the last run; 128 + N where signal N ended it. None while the first run lasts.
-        hostname: What `socket.gethostname()` says inside: the second half of a Celery node name.
-        restarts: How often the restart policy started it again.
-        health_log: What the last health check printed.
+        index: The number in `worker-1`, from 1.
+        health: None if the service has no health check.
+        exit_code: Of the last run; 128 + N if signal N ended it. None while the first run lasts.
+        hostname: What `socket.gethostname()` returns inside: the second half of a Celery node name.
+        restarts: How often the restart policy has started it again.
+        health_log: What the last health check printed, if it failed.
     """
 
     service: str
@@ -48,7 +48,7 @@ class Replica:
 
 @dataclass(frozen=True)
 class Completed:
-    """What a command that ran inside a replica left behind."""
+    """The outcome of a command that ran inside a replica."""
 
     exit_code: int
     stdout: str
@@ -58,13 +58,13 @@ class Completed:
 @dataclass(frozen=True)
 class Run:
     """
-    One run of a project: what an engine is made from.
+    One run of a project: everything that an engine needs to know.
 
     Attributes:
         name: The Compose project's name, unique on this machine.
-        state: A folder of this run's own; the engine's supervisor removes it at the end.
-        publish: Ports that whoever holds the run asks for: service to container port.
-        remove: More paths that go with the run.
+        state: The folder of this run alone; the engine's supervisor makes and removes it.
+        publish: Ports to publish whatever the file says: service to container port.
+        remove: Further paths to remove at the end of the run.
     """
 
     project: Project
@@ -76,17 +76,17 @@ class Run:
 
 class ServiceError(TaskyardError):
     """
-    A service died, never became healthy, or is not there; the message holds its last lines.
+    A service died, never became healthy, or does not exist; the message holds its last lines.
 
     Attributes:
-        log: All that the service has written; empty where there is none.
+        log: All that the service has written; empty if it has written nothing.
     """
 
     log = ""
 
 
 class Engine(Protocol):
-    """A running Compose project. Services are named as in the file; replicas count from 1."""
+    """A running Compose project. Services have their names in the file; replicas count from 1."""
 
     name: str
 
@@ -94,21 +94,21 @@ class Engine(Protocol):
 
     @staticmethod
     def unsupported(project: Project) -> list[str]:
-        """Say in one sentence each what this engine cannot show of the project."""
+        """Return one sentence for each thing that the project asks for and this engine lacks."""
 
     def up(self, timeout_s: float = 120.0) -> None:
         """
         Start every service in the order of `depends_on`; return when all run and are healthy.
 
         Raises:
-            ServiceError: A service ended, or the deadline passed; holds the last lines.
+            ServiceError: A service failed, or the deadline passed.
         """
 
     def ps(self) -> list[Replica]:
         """List the replicas, in the file's order of services."""
 
     def scale(self, service: str, replicas: int, timeout_s: float = 60.0) -> None:
-        """Start or remove replicas until there are as many; the highest numbers go first."""
+        """Start or remove replicas until there are `replicas`; the highest numbers go first."""
 
     def logs(self, service: str, index: int | None = None) -> str:
         """Return what a service's replicas, or one of them, wrote to stdout and stderr."""
@@ -116,16 +116,16 @@ class Engine(Protocol):
     def exec(
         self, service: str, command: Sequence[str], index: int = 1, timeout_s: float = 60.0
     ) -> Completed:
-        """Run a command beside a replica's own process, with its environment and folder."""
+        """Run a command in a replica's environment and working directory, as `docker exec` does."""
 
     def kill(self, service: str, index: int | None = None, signal: str = "SIGKILL") -> None:
         """Send a signal as `docker kill` does: the restart policy does not apply."""
 
     def crash(self, service: str, index: int | None = None) -> None:
-        """End the replica's first process as a fault would: the restart policy applies."""
+        """End a replica's first process as a fault would: the restart policy applies."""
 
     def stop(self, service: str, index: int | None = None) -> None:
-        """Send the stop signal, wait for `stop_grace_period`, then SIGKILL; return at its end."""
+        """Send the stop signal, wait for `stop_grace_period`, send SIGKILL; return at the end."""
 
     def start(self, service: str, index: int | None = None) -> None:
         """Start replicas that were stopped or killed."""
@@ -134,10 +134,15 @@ class Engine(Protocol):
         """Stop and start all replicas of a service; its volumes stay."""
 
     def endpoint(self, service: str, port: int, index: int = 1) -> tuple[str, int]:
-        """Return host and port at which a container's port answers on this machine."""
+        """
+        Return the host and port of this machine that lead to a replica's port.
+
+        Raises:
+            ServiceError: The port is not published, or nothing listens on it.
+        """
 
     def down(self, volumes: bool = False) -> None:
-        """Remove every replica and network, and when asked the named volumes that the run made."""
+        """Remove all replicas and networks, and with `volumes` the named volumes the run made."""
 
     def close(self, keep: bool = False) -> None:
-        """End the run: remove all that it started and made, or leave all of it running."""
+        """End the run and remove all that it started and made; with `keep`, leave it running."""

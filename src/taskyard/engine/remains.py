@@ -1,4 +1,4 @@
-"""What a run leaves behind, and how all of it is removed: processes, containers, files."""
+"""Removal of all that a run may leave behind: processes, containers, volumes and files."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ from taskyard.compose.model import Project
 from taskyard.deadline import DeadlineError, until
 
 PROJECT_MARK = "TASKYARD_PROJECT"
-"""Every process of a run carries it, so that one that left its process group is found as well."""
+"""A variable of every process of a run, which finds even those that left their process group."""
 
 PROJECT_LABEL = "com.docker.compose.project"
 
 NAMELESS = re.compile("[0-9a-f]{64}")
-"""What Docker calls a volume that nobody named. Its label for them is not on those of Compose."""
+"""The name that Docker gives an anonymous volume.
+
+Docker labels such a volume only if it made it itself, and not for Compose.
+"""
 
 MOUNTED = '{{range .Mounts}}{{if eq .Type "volume"}}{{println .Name}}{{end}}{{end}}'
 
@@ -38,12 +41,16 @@ IPC_RMID = 0
 
 class About(TypedDict):
     """
-    What a supervisor must know to end a run; kept in the state folder as `run.json`.
+    What is needed to end a run; the supervisor keeps it in the state folder as `run.json`.
 
     Attributes:
-        remove: Paths that go with the run.
-        links: Symbolic links into the state folder, which stand elsewhere and go with it.
-        volumes: What Docker calls the volumes that the file names; None where nobody knows.
+        state: The state folder.
+        project: The Compose project's name.
+        engine: `docker` or `local`.
+        folder: The folder of the Compose file.
+        remove: Further paths to remove at the end of the run.
+        links: Symbolic links that point into the state folder, and are removed with it.
+        volumes: Docker's names for the volumes that the file names; None if they are unknown.
     """
 
     state: str
@@ -56,10 +63,11 @@ class About(TypedDict):
 
 
 def clean_up(about: About) -> None:
-    """End what a run started and remove what it made; nothing of it may be left."""
+    """End every process that a run started, and remove everything that it made."""
     sweep(**{PROJECT_MARK: about["project"]})
     if about["engine"] == "docker":
-        remove_docker_project(about["project"], about.get("volumes", []))  # an older run has none
+        # An earlier version of the course wrote no `volumes`
+        remove_docker_project(about["project"], about.get("volumes", []))
     for link in map(Path, about["links"]):
         if link.is_symlink() and link.readlink().is_relative_to(about["state"]):
             link.unlink()
@@ -70,9 +78,9 @@ def clean_up(about: About) -> None:
 
 def remove_data(folder: Path) -> None:
     """
-    Remove a folder, and what a PostgreSQL that was killed has left in the kernel for its data.
+    Remove a folder, and the shared memory of each killed PostgreSQL whose data folder lies in it.
 
-    The seventh line of the server's lock file names that piece of shared memory: key and id.
+    The seventh line of `postmaster.pid` holds the key and the id of that shared memory.
     """
     libc = ctypes.CDLL(None)
     for note in folder.rglob("postmaster.pid"):
@@ -85,9 +93,12 @@ def remove_data(folder: Path) -> None:
 
 def sweep(**marks: str) -> None:
     """
-    Kill every process whose environment holds these marks, again until none is left.
+    Kill every process whose environment holds these variables, until none is left.
 
-    It polls, because waiting for a child here would take its exit status from asyncio.
+    It polls, because waiting for a child here would take its exit status away from asyncio.
+
+    Args:
+        marks: Name of a variable to its value; a process must have all of them.
     """
 
     def is_over() -> bool:
@@ -102,10 +113,10 @@ def sweep(**marks: str) -> None:
 
 def kill_with_children(process: psutil.Process) -> None:
     """
-    Kill a process, and what it has started.
+    Kill a process and all its descendants.
 
-    The processes of a PostgreSQL write their title over their environment, where the marks were,
-    and each is in a group of its own.
+    Neither marks nor process groups find the processes of a PostgreSQL server: each writes its
+    title over its environment, and leads a group of its own.
     """
     children = []
     with contextlib.suppress(psutil.Error):
@@ -126,7 +137,7 @@ def _is_marked(process: psutil.Process, marks: dict[str, str]) -> bool:
 
 
 def volume_names(project: Project, run: str) -> list[str]:
-    """Return what Docker calls the volumes that a Compose file names, in a run of this name."""
+    """Return Docker's names for the volumes that a project's file names, in the run `run`."""
     return [
         str(entry.get("name") or (name if entry.get("external") else f"{run}_{name}"))
         for name, entry in project.volumes.items()
@@ -135,9 +146,11 @@ def volume_names(project: Project, run: str) -> list[str]:
 
 def nameless(mounted: Iterable[str], named: Iterable[str]) -> set[str]:
     """
-    Pick the volumes that Docker made for the containers of a run because nobody named one.
+    Return the anonymous volumes among those that a run's containers had mounted.
 
-    A volume that the file names is never among them: one from outside may be nameless for Docker.
+    Args:
+        mounted: Names of mounted volumes.
+        named: Volumes that the file names. An external one may look anonymous, and is left out.
     """
     return {name for name in mounted if NAMELESS.fullmatch(name)}.difference(named)
 
@@ -152,7 +165,7 @@ def remove_docker_project(project: str, named: Collection[str] | None = None) ->
     it is remembered here.
 
     Args:
-        named: Volumes that the file names. None: nobody knows, so what has no label stays.
+        named: Volumes that the file names; None if unknown, and then anonymous volumes stay.
     """
     quiet, end = 0, time.monotonic() + DOCKER_S
     ours = ("--filter", f"label={PROJECT_LABEL}={project}")

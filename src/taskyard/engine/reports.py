@@ -1,4 +1,4 @@
-"""What both engines say when a service is not there, dies, or does not become healthy."""
+"""The errors of both engines for a service that does not exist, dies, or stays unhealthy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def known(project: Project, service: str) -> Service:
     Return a service of the project by its name.
 
     Raises:
-        ServiceError: There is none; names a near miss.
+        ServiceError: No service has this name; the hint gives the closest one.
     """
     if service in project.services:
         return project.services[service]
@@ -37,13 +37,13 @@ def wait_up(
     project: Project, engine: Engine, services: Collection[str], begin: float, timeout_s: float
 ) -> None:
     """
-    Wait until the replicas of some services run, and those with a health check are healthy.
+    Wait until all replicas of some services run, and those with a health check are healthy.
 
-    A service that ended with 0 has done its work. A replica without a health check counts as up
-    when it still runs SETTLE_S after this call: a command that fails at once is seen.
+    A service that ended with 0 has done its work. A replica without a health check counts as up if
+    it still runs SETTLE_S after this call, so that a command that fails at once is noticed.
 
     Args:
-        begin: When the start began, by `time.monotonic()`: the deadline counts from there.
+        begin: The `time.monotonic()` at which the start began; the deadline is `timeout_s` later.
 
     Raises:
         ServiceError: A replica ended badly or is unhealthy, or the deadline passed.
@@ -73,27 +73,32 @@ def wait_up(
 
 def running(service: str, replicas: Sequence[Replica]) -> list[Replica]:
     """
-    Return the replicas that a signal can reach.
+    Return the replicas that can be ended: those that run, or wait to be restarted.
 
     Raises:
-        ServiceError: None of them runs.
+        ServiceError: There is none.
     """
     found = [replica for replica in replicas if replica.state in ("running", "restarting")]
     if not found:
         names = ", ".join(f"`{replica.name}`" for replica in replicas) or f"`{service}`"
-        raise ServiceError(f"{names} does not run, so it can not be ended", hint="start it first")
+        raise ServiceError(f"{names} is not running, so it cannot be ended", hint="start it first")
     return found
 
 
 def is_lost(replica: Replica) -> bool:
-    """Tell whether a replica has failed for good: no restart will come."""
+    """Tell whether a replica is unhealthy, or has failed and will not be restarted."""
     return replica.health == "unhealthy" or (replica.state == "exited" and bool(replica.exit_code))
 
 
 def failure(
     project: Project, engine: Engine, replica: Replica, waited_s: float = 0.0
 ) -> ServiceError:
-    """Say how a replica failed to come up, with the last lines that explain it."""
+    """
+    Describe how a replica failed to come up, with the last lines of its log.
+
+    Args:
+        waited_s: Seconds that the caller waited; used if the replica is still starting.
+    """
     log = engine.logs(replica.service, replica.index)
     if replica.state == "exited":
         what = f"service `{replica.service}` ended with exit code {replica.exit_code}"

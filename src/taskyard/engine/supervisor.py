@@ -1,14 +1,14 @@
 """
 Keep processes as a Docker engine keeps containers, and end them all when their holder is gone.
 
-`python -m taskyard.engine.supervisor RUN` (RUN is JSON, see `About`) is started by the engine that
-holds a run. Its standard input is a pipe whose other end only the holder has: end of file is the
-one signal that arrives however the holder ends, also after SIGKILL, and on every platform. Then
-the supervisor kills what runs, removes what was made, and ends.
+An engine starts `python -m taskyard.engine.supervisor RUN`, where RUN is an `About` as JSON. The
+supervisor's standard input is a pipe whose other end the engine's process alone holds. End of file
+on it is the one signal that arrives on every platform and however the holder ends, even after
+SIGKILL. Then the supervisor kills what runs, removes what the run made, and ends.
 
-It takes orders as lines of JSON on a Unix socket in the run's state folder, which it makes itself,
-so that no folder is ever without its keeper. The Docker engine uses it too, without replicas: there
-it removes the project's containers.
+It takes orders as lines of JSON on a Unix socket in the run's state folder. It makes that folder
+itself, so that no state folder exists without a supervisor to remove it. The Docker engine uses it
+without replicas, to remove the project's containers.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LOG = "supervisor.log"
 
 
 class Supervisor:
-    """The processes of one run, and the orders that reach them."""
+    """The processes of one run; each method `do_ORDER` carries out an order of the holder."""
 
     def __init__(self, about: About) -> None:
         self.about = about
@@ -44,15 +44,15 @@ class Supervisor:
         self.guard: socket.socket | None = None
 
     async def serve(self) -> NoReturn:
-        """Take orders until the holder is gone, a signal comes, or `close` is asked for."""
+        """Take orders until the holder is gone, a signal arrives, or `close` is ordered."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self.over.set)
         loop.add_reader(sys.stdin.fileno(), self._lifeline)
         await asyncio.start_unix_server(self._orders, self.state / CONTROL)
-        with contextlib.suppress(BrokenPipeError):  # a holder that is gone already
+        with contextlib.suppress(BrokenPipeError):  # the holder may be gone already
             print("ready", flush=True)
-        with (self.state / LOG).open("wb") as log:  # whoever reads our output may go now
+        with (self.state / LOG).open("wb") as log:  # the holder closes the pipe after `ready`
             os.dup2(log.fileno(), sys.stdout.fileno())
             os.dup2(log.fileno(), sys.stderr.fileno())
         await self.over.wait()
@@ -60,7 +60,7 @@ class Supervisor:
             process.wanted = False
             process.send(signal.SIGKILL)
         clean_up(self.about)
-        os._exit(0)  # orders and health checks may be under way: nobody waits for them any more
+        os._exit(0)  # without waiting for orders and health checks that are still under way
 
     def _lifeline(self) -> None:
         if os.read(sys.stdin.fileno(), 1024):
@@ -74,19 +74,18 @@ class Supervisor:
             order = json.loads(line)
             try:
                 answer = await getattr(self, f"do_{order.pop('do')}")(**order)
-            except Exception as error:  # the holder must hear of it, whatever it is
+            except Exception as error:  # whatever it is, the holder waits for an answer
                 answer = {"error": f"{type(error).__name__}: {error}"}
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
         writer.close()
 
     async def do_reserve(self) -> list[int]:
-        """Take ports for this run alone, until it is over; return the first one and the end."""
+        """Reserve ports for this run until it ends; return the range's start and stop."""
         self.guard, ports = block.reserve()
         return [ports.start, ports.stop]
 
     async def do_run(self, **process: Any) -> None:
-        """Start a replica."""
         new = Process(**process)
         self.processes[new.name] = new
         await new.begin()
@@ -96,7 +95,7 @@ class Supervisor:
 
     async def do_kill(self, name: str, number: int) -> None:
         process = self.processes[name]
-        process.forgo_restart()  # as in Docker, whatever the signal
+        process.forgo_restart()  # whatever the signal, as `docker kill` does
         process.send(number)
         if number == signal.SIGKILL:
             await process.ended.wait()
@@ -117,7 +116,7 @@ class Supervisor:
             del self.processes[name]
 
     async def do_release(self) -> None:
-        """Outlive the holder: what runs goes on until `close`."""
+        """Outlive the holder: the run goes on until `close` is ordered."""
         self.held = False
 
     async def do_close(self) -> None:

@@ -1,4 +1,4 @@
-"""The servers that stand for an image where there is no Docker: one module for each."""
+"""The servers that stand for images where there is no Docker, one module for each."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """
-What the entry point of the image `postgres` does, for the embedded server.
+The embedded PostgreSQL's counterpart of the entry point of the image `postgres`.
 
-A data folder that is new is filled by a server that listens on its Unix socket alone: no client
+A temporary server that listens only on its Unix socket fills a new data folder, so that no client
 can connect before the database, its password and the project's scripts are in place. Then this
-process becomes the server. It is run as a script, and imports nothing of the course.
+process becomes the real server. It runs as a script, and imports nothing of the course.
 
 Source: `docker-entrypoint.sh` of the image.
 """
@@ -36,7 +36,7 @@ Error: Database is uninitialized and superuser password is not specified.
 
 
 def main() -> None:
-    """Become what the arguments say; a server gets its data folder filled first."""
+    """Become the program that the arguments name; if it is the server, fill its data first."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     arguments = sys.argv[1:] or ["postgres"]
     if arguments[0].startswith("-"):
@@ -47,7 +47,7 @@ def main() -> None:
     ours = [
         *("-c", f"port={os.environ['PGPORT']}"),
         *("-c", f"unix_socket_directories={sockets}"),
-        # The kernel forgets such memory with the folder; a killed server would leave the other kind
+        # Memory in files goes with the data folder; a killed server would leave the other kinds
         *("-c", "dynamic_shared_memory_type=mmap"),
     ]
     if os.geteuid() == 0:
@@ -66,7 +66,7 @@ def say(text: str) -> None:
 
 
 def become_another(data: Path, sockets: Path) -> None:
-    """Go on as a user who is not root, and whose the data folder is."""
+    """Give the data folder to a user other than root, and go on as that user."""
     for name in USERS:
         try:
             user = pwd.getpwnam(name)
@@ -87,7 +87,7 @@ def become_another(data: Path, sockets: Path) -> None:
 
 
 def setting(name: str, default: str = "") -> str:
-    """Return a variable, or the content of the file that NAME_FILE names."""
+    """Return a variable, the content of the file that its NAME_FILE names, or the default."""
     if os.environ.get(name) and os.environ.get(f"{name}_FILE"):
         sys.exit(f"error: both {name} and {name}_FILE are set (but are exclusive)")
     if file := os.environ.get(f"{name}_FILE"):
@@ -100,7 +100,7 @@ def setting(name: str, default: str = "") -> str:
 
 
 def initialise(data: Path, server: list[str]) -> None:
-    """Fill the data folder, and run the project's scripts on a server that nobody can reach."""
+    """Fill the data folder, and run the project's scripts on a server without a TCP port."""
     password, user = setting("POSTGRES_PASSWORD"), setting("POSTGRES_USER", "postgres")
     database, arguments = setting("POSTGRES_DB", user), setting("POSTGRES_INITDB_ARGS")
     method = os.environ.get("POSTGRES_HOST_AUTH_METHOD") or "scram-sha-256"
@@ -108,7 +108,7 @@ def initialise(data: Path, server: list[str]) -> None:
         sys.exit(NO_PASSWORD)
     if os.environ.get("POSTGRES_INITDB_WALDIR"):
         sys.exit("Error: POSTGRES_INITDB_WALDIR is a place in a container: there is none")
-    # The image trusts whoever asks on 127.0.0.1, in a container; here everybody does
+    # The image trusts clients on 127.0.0.1, which is the container alone. Here all come from there
     run(
         *("initdb", "--username", user, "--pwfile", "/dev/stdin", "--no-sync", "--no-instructions"),
         *("--auth-local", "trust", "--auth-host", method),
@@ -145,7 +145,7 @@ def await_ready(server: subprocess.Popen[bytes]) -> None:
 
 
 def run_script(script: Path) -> None:
-    """Run one of the scripts, by what its name ends with."""
+    """Run or ignore one of the scripts, depending on its suffix."""
     shown = f"docker-entrypoint.sh: %s /docker-entrypoint-initdb.d/{script.name}"
     if script.suffix == ".sh":
         say(shown % "running")
@@ -164,7 +164,7 @@ def run_script(script: Path) -> None:
 
 
 def run(*command: str, content: str = "") -> None:
-    """Run a program to its end; what fails ends the start with the same status."""
+    """Run a program to its end; if it fails, exit with its status."""
     done = subprocess.run(command, input=content, text=True, check=False)
     if done.returncode:
         sys.exit(done.returncode if done.returncode > 0 else 128 - done.returncode)

