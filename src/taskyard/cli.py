@@ -276,7 +276,7 @@ def doctor() -> None:
     for finding in findings:
         show.outcome(finding.word, f"{finding.what}: {finding.found}")
         if finding.cure:
-            show.say(f"        {finding.cure}")
+            show.say(finding.cure, lead="        ")
     raise SystemExit(any(finding.word == "FAIL" for finding in findings))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,29 @@ def test_third():
         Verdict("The first requirement.", "passed"),
         Verdict("The second requirement.", "failed", "asked", "42", "43", "tasks.py"),
         Verdict("The third requirement.", "not run"),
+    ]
+
+
+def test_a_requirement_is_named_while_it_is_tried(tmp_path: Path) -> None:
+    """The start of the stack belongs to the first that needs it."""
+    (tmp_path / "compose.yaml").write_text(COMPOSE)
+    (tmp_path / "check.py").write_text(PASSES + 'def test_second():\n    """The second."""\n')
+    told: list[str] = []
+
+    @contextmanager
+    def trying(requirement: str) -> Iterator[None]:
+        told.append(f"tries: {requirement}")
+        yield
+        told.append(f"tried: {requirement}")
+
+    def tell(verdict: Verdict) -> None:
+        told.append(f"{verdict.outcome}: {verdict.requirement}")
+
+    run(tmp_path / "check.py", tmp_path, choose("local"), "check-test", tell, trying)
+    assert told == [
+        f"{word}: {requirement}"
+        for requirement in ("The first requirement.", "The second.")
+        for word in ("tries", "passed", "tried")
     ]
 
 

@@ -82,9 +82,15 @@ class Show:
     def title(self, text: str) -> None:
         self._console.print(Text(text, style="bold"))
 
-    def say(self, text: str = "", style: str = "") -> None:
-        """Print a paragraph, wrapped to the width of the terminal."""
-        self._console.print(Text(text, style=style))
+    def say(self, text: str = "", style: str = "", lead: str = "") -> None:
+        """Print a paragraph, wrapped to the width of the terminal; all of it beside its lead."""
+        self._beside(Text(lead, style=style), Text(text, style=style))
+
+    def _beside(self, lead: Text, text: Text) -> None:
+        for line in text.wrap(self._console, max(self.width - len(lead), 1)):
+            line.rstrip()
+            self._console.print(lead + line, soft_wrap=True)
+            lead = Text(" " * len(lead))
 
     def raw(self, text: str) -> None:
         """Print lines as they are: charts, logs, differences."""
@@ -115,23 +121,28 @@ class Show:
 
     def outcome(self, word: str, text: str) -> None:
         """Print a word of MEANING, and what it is about."""
-        line = Text(f"{word:<8}", style=MEANING[word])
-        self._console.print(line.append(text, style=""))
+        self._beside(Text(f"{word:<8}", style=MEANING[word]), Text(text))
 
     @contextmanager
-    def step(self, what: str, now: Callable[[], str] | None = None) -> Iterator[None]:
+    def meanwhile(self, what: str, now: Callable[[], str] | None = None) -> Iterator[None]:
         """
-        Show that something takes its time: live with what is seen meanwhile, then one line.
+        Show in a terminal what is done, as long as it takes.
 
         Args:
             now: Says what is seen at the moment; asked a few times a second.
         """
-        begin = time.monotonic()
         if self.is_live:
             spinner = "line" if self.ascii_only else "dots"
             with self._console.status(_Now(what, now), spinner=spinner):
                 yield
         else:
+            yield
+
+    @contextmanager
+    def step(self, what: str, now: Callable[[], str] | None = None) -> Iterator[None]:
+        """Show that something takes its time: live with what is seen `now`, then one line."""
+        begin = time.monotonic()
+        with self.meanwhile(what, now):
             yield
         self.say(f"{what}: {time.monotonic() - begin:.1f} s", style="dim")
 

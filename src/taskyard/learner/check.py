@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -58,9 +59,15 @@ class Check:
     """
 
     def __init__(
-        self, folder: Path, choice: Choice, label: str, tell: Callable[[Verdict], None]
+        self,
+        folder: Path,
+        choice: Choice,
+        label: str,
+        tell: Callable[[Verdict], None],
+        trying: Callable[[str], AbstractContextManager[object]],
     ) -> None:
-        self._folder, self._choice, self._label, self._tell = folder, choice, label, tell
+        self._folder, self._choice, self._label = folder, choice, label
+        self._tell, self._trying = tell, trying
         self._stack: Stack | None = None
         self.verdicts: list[Verdict] = []
         self.broken = ""
@@ -83,6 +90,11 @@ class Check:
     def choice(self) -> Choice:
         """The engine that was chosen, for a check that starts a stack of its own."""
         return self._choice
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        with self._trying(requirement_of(getattr(item, "obj", None))):
+            return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -179,7 +191,12 @@ def requirement_of(test: object) -> str:
 
 
 def run(
-    path: Path, folder: Path, choice: Choice, label: str, tell: Callable[[Verdict], None]
+    path: Path,
+    folder: Path,
+    choice: Choice,
+    label: str,
+    tell: Callable[[Verdict], None],
+    trying: Callable[[str], AbstractContextManager[object]] = nullcontext,
 ) -> list[Verdict]:
     """
     Run the requirements of a `check.py` against the files in a folder.
@@ -188,11 +205,12 @@ def run(
         path: The `check.py`.
         label: The start of the Compose project's name.
         tell: Called with each verdict as it comes.
+        trying: Entered with a requirement while it is tried.
 
     Raises:
         TaskyardError: The check itself is broken.
     """
-    plugin = Check(folder, choice, label, tell)
+    plugin = Check(folder, choice, label, tell, trying)
     arguments = [str(path), "--exitfirst", "-c", os.devnull, "--rootdir", str(path.parent)]
     # else pytest collects from the root of the disk down, with each conftest.py on the way
     arguments += ["--confcutdir", str(path.parent)]

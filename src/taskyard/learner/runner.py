@@ -222,7 +222,7 @@ class Runner:
         number, folder = self._lab.number, _short(self._folder)
         self._show.say()
         self._show.say(f"Now you: the files are in {folder}/, the exercise in the README:")
-        self._show.say(f"  {_short(self._lab.readme)}")
+        self._show.say(str(_short(self._lab.readme)), lead="  ")
         self._show.command(f"make check-{number}")
 
     def check(self, choice: Choice, report: Path | None = None) -> bool:
@@ -244,7 +244,8 @@ class Runner:
             self._say_what_is_not_shown(read(self._folder / COMPOSE_FILE), choice)
         if report:
             _save(report, "")  # what cannot be written is told before the check, not after it
-        verdicts = run(self._lab.check, self._folder, choice, f"check-{self.label}", self._tell)
+        label, trying = f"check-{self.label}", self._show.meanwhile
+        verdicts = run(self._lab.check, self._folder, choice, label, self._tell, trying)
         if report:
             content = {"requirements": [dict(verdict.as_json()) for verdict in verdicts]}
             _save(report, json.dumps(content, indent=2) + "\n")
@@ -271,7 +272,7 @@ class Runner:
         if verdict.did:
             for name in ("did", "saw", "expected", "look_at"):
                 first, *rest = getattr(verdict, name).splitlines() or [""]
-                self._show.say(f"        {name.replace('_', ' ')}: {first}")
+                self._show.say(first, lead=f"        {name.replace('_', ' ')}: ")
                 for line in rest:
                     self._show.raw(f"          {line}")
 
