@@ -48,8 +48,8 @@ down-%: .venv/.lab FORCE ## Remove what a kept lab N left running
 progress: .venv/.lab FORCE ## Show what you have run and solved, and the next step
 	@$(TASKYARD) progress
 
-start: .venv/.notebook FORCE ## Open the chapters in JupyterLab
-	@$(TASKYARD) start
+start: .venv/.notebook FORCE ## Open the chapters in JupyterLab (ARGS=--port=9999, or any option of its own)
+	@$(TASKYARD) start $(ARGS)
 
 doctor: .venv/.lab FORCE ## Look for what could keep a lab from running, with the cure
 	@$(TASKYARD) doctor
@@ -57,6 +57,7 @@ doctor: .venv/.lab FORCE ## Look for what could keep a lab from running, with th
 ##@ The course in containers (needs Docker)
 
 up: FORCE ## Start JupyterLab and Redis in containers and print the address (JUPYTER_PORT=8888)
+	@docker compose version >/dev/null && docker version >/dev/null || { echo 'hint: without Docker, make start opens the same chapters' >&2; exit 1; }
 	@docker compose up --build --wait && docker compose exec -T jupyter jupyter server list | sed -n 's#.*:\([0-9]*/?token=[^ ]*\).*#open http://127.0.0.1:\1#p'
 
 down: FORCE ## Stop and remove these containers; your notebooks stay in their volume

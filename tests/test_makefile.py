@@ -51,6 +51,20 @@ def test_a_target_without_a_number_is_not_made_by_a_rule_of_make_s_own(tmp_path:
     assert "No rule to make target 'lab-'" in told.stderr.replace("`", "'")
 
 
+def test_the_course_in_containers_without_docker_says_what_to_do(tmp_path: Path) -> None:
+    """There is another way to open the chapters."""
+    told = make("up", work=tmp_path)
+    assert told.returncode == 2
+    assert "hint: without Docker, make start opens the same chapters" in told.stderr
+
+
+def test_options_for_jupyterlab_reach_it(tmp_path: Path) -> None:
+    """One that starts no server: its version."""
+    told = make("start", "ARGS=--version", work=tmp_path)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert re.search(r"^4\.\d+\.\d+$", told.stdout, re.MULTILINE)
+
+
 TARGET = re.compile(r"^([a-z][\w-]*%?)(?: [\w%-]+)*:(?!=)(.*)$", re.MULTILINE)
 TARGETS = TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8"))
 DOCUMENTS = "".join(

@@ -24,7 +24,7 @@ DEADLINE_S = 20.0
 
 CACHES = {
     "no cache": "def cached(ttl_s):\n    return lambda func: func\n",
-    "the notes' cache": (LAB / "starter/cache.py").read_text(),
+    "the starter's cache": (LAB / "starter/cache.py").read_text(),
     "a lock in each process": (LAB / "wrong/lock-in-the-process/cache.py").read_text(),
     "a lock that all queue for": (LAB / "wrong/queue-for-the-lock/cache.py").read_text(),
     "one works, others watch": (LAB / "solution/cache.py").read_text(),
@@ -116,7 +116,7 @@ def serve(stack: Stack, cache: str, customers: int, each: int, prompts: int, *sh
 def yours(stack: Stack) -> dict[str, str]:
     """Return the learner's cache, if it is not the starter's any more."""
     text = (stack.project.folder / "cache.py").read_text()
-    return {} if text == CACHES["the notes' cache"] else {"your cache": text}
+    return {} if text == CACHES["the starter's cache"] else {"your cache": text}
 
 
 def demo(stack: Stack, show: Show) -> None:
@@ -130,7 +130,7 @@ def demo(stack: Stack, show: Show) -> None:
         "it returns an empty text."
     )
     predicted = show.predict(f"{requests} requests. How many reach the model, with a cache?")
-    names = ("no cache", "the notes' cache", "one works, others watch")
+    names = ("no cache", "the starter's cache", "one works, others watch")
     chosen = {name: CACHES[name] for name in names} | yours(stack)
     table = columns("", "calls of the model", "hit ratio", "seconds")
     for name, text in chosen.items():

@@ -18,6 +18,7 @@ FORBIDDEN = re.compile(
     re.IGNORECASE,
 )
 NUMBERED = re.compile(r"\bmake (?:lab|check|hint|solution|reset|down)-(\d+)\b")
+NOTES = re.compile(r"\b[Tt]he notes\b(?: that this course grew from\b)?")
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -29,6 +30,14 @@ def test_no_forbidden_word(path: Path) -> None:
         for word in FORBIDDEN.findall(prose.text)
     ]
     assert not found, "\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_notes_are_introduced(chapter: Chapter) -> None:
+    """Whoever opens a chapter or a lab, or runs its demo, has not heard of them."""
+    for path in (chapter.path, *([chapter.lab.readme, chapter.lab.demo] if chapter.lab else [])):
+        told = NOTES.search(path.read_text(encoding="utf-8"))
+        assert told is None or told[0].endswith("grew from"), f"{path}: `{told[0]}` comes first"
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

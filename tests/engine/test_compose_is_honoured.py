@@ -224,7 +224,7 @@ SAID: list[tuple[str, Mapping[str, Any], Mapping[str, Any], str]] = [
         "services.*.volumes[[]].read_only",
         {"volumes": [".:/lab:ro"]},
         {},
-        "lets `shop` write where it mounts read-only",
+        "keeps `shop` from no file that the Compose file mounts read-only",
     ),
     (
         "services.*.volumes[[]].tmpfs.size",
