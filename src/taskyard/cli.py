@@ -308,9 +308,7 @@ def notebooks(fresh: bool, chapters: tuple[str, ...]) -> None:
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
-@click.argument(
-    "options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF JUPYTERLAB]..."
-)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF JUPYTERLAB]...")
 def start(options: tuple[str, ...]) -> None:
     """Open the chapters in JupyterLab, on a copy on your desk; other options go to it."""
     from taskyard.course import Course
