@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import redis
 from celery import Celery
 
@@ -14,6 +15,9 @@ from taskyard.errors import TaskyardError
 from taskyard.kit.queue import wait_for
 from taskyard.kit.requirement import Unmet, require
 from taskyard.kit.stack import Stack
+from taskyard.topics.replicas.routes import queues_of
+
+PRICES, PHOTO = "tasks.fetch_prices", "tasks.shrink_photo"
 
 SENT = 20
 """More than three workers with one slot each can hold: so it does not matter who holds which."""
@@ -51,18 +55,25 @@ class Node:
 
 
 class Suppliers:
-    """The shop's tasks that wait, and those whom they wait for: a gate for each task."""
+    """
+    The shop's tasks that wait, and those whom they wait for: a gate for each task.
+
+    Attributes:
+        queues: Where the shop sends its tasks: the task's name to the queue's.
+    """
 
     def __init__(self, stack: Stack) -> None:
         self.broker = stack.url("redis")
         self.app = Celery("check", broker=self.broker, set_as_current=False)
         self.app.conf.result_backend = stack.url("redis", 1)
+        self.nodes(stack.workers())
+        self.app.conf.task_routes = self.queues = queues_of(stack, PRICES, PHOTO)
         self._store = redis.Redis.from_url(stack.url("redis", 2), decode_responses=True)
 
     def send(self, *names: str) -> None:
         """Send one task for each supplier."""
         for name in names:
-            self.app.send_task("tasks.fetch_prices", (name,))
+            self.app.send_task(PRICES, (name,))
 
     def asked(self) -> list[str]:
         """Name those whose task has begun, in order."""
@@ -120,11 +131,16 @@ class Suppliers:
         return [node for node in self.nodes(workers, "stats") if node.name in takers]
 
 
-def test_three_at_once(stack: Stack) -> None:
+@pytest.fixture(scope="module")
+def suppliers(stack: Stack) -> Suppliers:
+    """The suppliers of the learner's shop; its workers are there."""
+    return Suppliers(stack)
+
+
+def test_three_at_once(stack: Stack, suppliers: Suppliers) -> None:
     """Three tasks run at once, and never fewer while four wait."""
-    suppliers = Suppliers(stack)
     nodes = suppliers.nodes(stack.workers(), "registered")
-    takers = suppliers.of_queue("celery", stack.workers())
+    takers = suppliers.of_queue(suppliers.queues[PRICES], stack.workers())
     hoards = sum(node.slots for node in takers) >= AT_ONCE and not all(n.ahead for n in takers)
     suppliers.send(*(f"supplier-{number}" for number in range(SENT)))
     running = suppliers.begun(AT_ONCE)
@@ -158,16 +174,23 @@ def test_three_at_once(stack: Stack) -> None:
     suppliers.clear(SENT)
 
 
-def test_no_more_photos_than_cpus(stack: Stack) -> None:
+def test_no_more_photos_than_cpus(stack: Stack, suppliers: Suppliers) -> None:
     """No more photos are computed at once than there are CPUs for them."""
-    suppliers = Suppliers(stack)
-    found = suppliers.of_queue("photos", stack.workers())
+    queue = suppliers.queues[PHOTO]
+    require(
+        queue != suppliers.queues[PRICES],
+        did="asked the shop's app where it sends a photo, and where a question for prices",
+        saw=f"both to `{queue}`",
+        expected="a queue of their own for photos: what computes waits for its CPU alone",
+        look_at="celeryconfig.py, task_routes",
+    )
+    found = suppliers.of_queue(queue, stack.workers())
     require(
         found,
         did="asked every worker which queues it takes from",
-        saw="none takes from `photos`",
+        saw=f"none takes from `{queue}`",
         expected="one that computes the photos",
-        look_at="compose.yaml, photos: --queues",
+        look_at="celeryconfig.py, task_routes; compose.yaml, photos: --queues",
     )
     definition = stack.project.services.get("photos")
     limit = definition.limits.cpus if definition else None
@@ -183,15 +206,15 @@ def test_no_more_photos_than_cpus(stack: Stack) -> None:
     cpus = max(1, min(os.cpu_count() or 1, int(PHOTOS_CPUS * containers)))
     require(
         slots <= cpus,
-        did="counted the slots of the workers that take from `photos`, grown to their full size",
+        did=f"counted the slots of the workers that take from `{queue}`, grown to their full size",
         saw=f"{slots}, which take turns on {cpus} CPU",
         expected=f"at most {cpus}: a photo is computing, and nothing else",
         look_at="compose.yaml, photos: --concurrency or --autoscale, whatever the pool is made of",
     )
-    suppliers.app.send_task("tasks.shrink_photo", ("teapot.jpg",), queue="photos").get(DEADLINE_S)
+    suppliers.app.send_task(PHOTO, ("teapot.jpg",)).get(DEADLINE_S)
 
 
-def test_worker_scales(stack: Stack) -> None:
+def test_worker_scales(stack: Stack, suppliers: Suppliers) -> None:
     """Docker Compose can run the worker in more than one container."""
     if sum(replica.service == "worker" for replica in stack.ps()) == 1:
         try:
@@ -203,12 +226,12 @@ def test_worker_scales(stack: Stack) -> None:
                 expected="two containers that both take tasks",
                 look_at="compose.yaml, worker: what is there that only one can have?",
             ) from None
-    Suppliers(stack).nodes(stack.workers())
+    suppliers.nodes(stack.workers())
 
 
-def test_node_names_differ(stack: Stack) -> None:
+def test_node_names_differ(stack: Stack, suppliers: Suppliers) -> None:
     """No two workers have the same node name."""
-    names = [node.name for node in Suppliers(stack).nodes(stack.workers())]
+    names = [node.name for node in suppliers.nodes(stack.workers())]
     twice = sorted({name for name in names if names.count(name) > 1})
     require(
         not twice,
@@ -220,10 +243,9 @@ def test_node_names_differ(stack: Stack) -> None:
     )
 
 
-def test_short_waits_for_no_long(stack: Stack) -> None:
+def test_short_waits_for_no_long(stack: Stack, suppliers: Suppliers) -> None:
     """No short task waits behind a long one while a slot is free."""
-    suppliers = Suppliers(stack)
-    nodes = suppliers.of_queue("celery", stack.workers())
+    nodes = suppliers.of_queue(suppliers.queues[PRICES], stack.workers())
     slots = sum(node.said["pool"]["max-concurrency"] for node in nodes)
     long = [f"slow-{number}" for number in range(slots - 1)]
     short = [f"fast-{number}" for number in range(SHORT)]

@@ -12,6 +12,9 @@ from taskyard.kit.console import Show
 from taskyard.kit.recorder import Recorder, wait_for_workers
 from taskyard.kit.stack import Stack
 from taskyard.kit.timeline import TaskRun, Timeline
+from taskyard.topics.replicas.routes import queues_of
+
+IMPORT, PHOTO = "tasks.import_csv", "tasks.shrink_photo"
 
 IMPORTS = 12
 ROWS = 8
@@ -26,6 +29,7 @@ END_S = 15.0
 def demo(stack: Stack, show: Show) -> None:
     broker = stack.url("redis")
     app = Celery("demo", broker=broker, set_as_current=False)
+    app.conf.task_routes = queues_of(stack, IMPORT, PHOTO)
     with show.step("the workers get ready"):
         wait_for_workers(app, stack.workers())
     show.say()
@@ -55,17 +59,17 @@ def count(stack: Stack, app: Celery) -> tuple[Table, int]:
         return [(name, said) for answer in answers for name, said in answer.items()]
 
     takers = {
-        queue: {name for name, said in ask("active_queues") if queue in [q["name"] for q in said]}
-        for queue in ("celery", "photos")
+        task: {name for name, said in ask("active_queues") if queue in [q["name"] for q in said]}
+        for task, queue in app.conf.task_routes.items()
     }
     total = 0
-    for queue, service in (("celery", "worker"), ("photos", "photos")):
-        pools = [said["pool"] for name, said in ask("stats") if name in takers[queue]]
+    for task, service in ((IMPORT, "worker"), (PHOTO, "photos")):
+        pools = [said["pool"] for name, said in ask("stats") if name in takers[task]]
         containers = sum(replica.service == service for replica in stack.ps())
         processes = sum(len(pool.get("processes", "1")) for pool in pools)
         slots = sum(pool["max-concurrency"] for pool in pools)
         table.add_row(service, str(containers), str(processes), str(slots))
-        total += slots if queue == "celery" else 0
+        total += slots if task == IMPORT else 0
     return table, total
 
 
@@ -94,7 +98,7 @@ def imports(stack: Stack, app: Celery, added: int, *rows: int) -> Timeline:
     """Send imports of so many rows; return who ran which when."""
     with recorder(stack, added) as recording:
         for number, each in enumerate(rows, start=1):
-            app.send_task("tasks.import_csv", (f"orders-{number}.csv", each))
+            app.send_task(IMPORT, (f"orders-{number}.csv", each))
         return recording.wait(ended=len(rows))
 
 
