@@ -1,1 +1,1 @@
-"""What demos, checks and chapters hold in their hands."""
+"""The tools of demos, checks and chapters."""

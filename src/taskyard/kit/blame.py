@@ -1,4 +1,4 @@
-"""Where in a learner's files the fault is that a log tells of, and what its words mean."""
+"""Trace an error in a log to a line of the learner's files, and explain its words."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _MEANINGS = {
 
 def place_in(log: str, folder: Path) -> str:
     """
-    Return the last line of the learner's own files that a traceback names, such as `tasks.py:12`.
+    Return the last line of the learner's own files in a log's tracebacks, such as `tasks.py:12`.
 
-    A container has the files under another path: the longest end of the path that exists in the
-    folder counts.
+    In a container the files have other paths, so a path is matched by the longest end of it that
+    exists in the folder.
 
     Returns:
-        The file, relative to the folder, and the line; empty where no frame lies in the folder.
+        The file, relative to the folder, and the line; empty if no frame lies in the folder.
     """
     for path, line in reversed(_FRAME.findall(log)):
         parts = PurePosixPath(path).parts
@@ -36,7 +36,7 @@ def place_in(log: str, folder: Path) -> str:
 
 
 def missing_from(folder: Path, lab: Path) -> str:
-    """Say which of a lab's files are not in the learner's folder, and what brings them back."""
+    """Name the starter's files that the learner's folder lacks, and the command that helps."""
     starter = lab / "starter"
     files = (path.relative_to(starter) for path in starter.rglob("*") if path.is_file())
     gone = sorted(
@@ -52,5 +52,5 @@ def missing_from(folder: Path, lab: Path) -> str:
 
 
 def meaning_of(text: str) -> str:
-    """Explain words of a library that do not say what to do; empty where there is nothing to."""
+    """Explain a library's message that gives no cure; return an empty string if it is unknown."""
     return next((meaning for words, meaning in _MEANINGS.items() if words in text), "")

@@ -1,4 +1,4 @@
-"""What a lab prints: live in a terminal, plain lines elsewhere, ASCII where nothing else fits."""
+"""The output of labs: live in a terminal, plain lines elsewhere, ASCII if the encoding needs it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEIGHBOURS = {"…": "...", "·": "-", "→": "->", "×": "x", "–": "-", "—"
 
 
 def _neighbour(error: UnicodeError) -> tuple[str, int]:
-    """Encode a character that the output's encoding lacks as its ASCII neighbour."""
+    """Replace characters that the output's encoding lacks by similar ones of ASCII."""
     assert isinstance(error, UnicodeEncodeError)
     missing = error.object[error.start : error.end]
     return "".join(NEIGHBOURS.get(character, "?") for character in missing), error.end
@@ -42,7 +42,7 @@ codecs.register_error("taskyard-neighbour", _neighbour)
 
 
 class _Console(Console):
-    """A console whose output may be lost at any moment."""
+    """A console that raises OutputLost when nothing more can be written."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         try:
@@ -58,8 +58,8 @@ class Show:
     """
     The learner's screen.
 
-    Every line reads without colour. Where the output's encoding lacks a character, its ASCII
-    neighbour is printed.
+    Colour only repeats what the words say. A character that the output's encoding lacks is printed
+    as a similar one of ASCII.
     """
 
     def __init__(self, file: TextIO | None = None, console: Console | None = None) -> None:
@@ -93,7 +93,7 @@ class Show:
             lead = Text(" " * len(lead))
 
     def raw(self, text: str) -> None:
-        """Print lines as they are: charts, logs, differences."""
+        """Print lines unwrapped: charts, logs, differences."""
         for line in text.splitlines():
             self._console.print(Text(line), soft_wrap=True)
 
@@ -113,7 +113,7 @@ class Show:
             self.raw(text)
 
     def difference(self, text: str) -> None:
-        """Print a unified diff; added and removed lines have a colour as well as their sign."""
+        """Print a unified diff, with a colour for each sign."""
         colours = {"+": "green", "-": "red", "@": "cyan"}
         for line in text.splitlines():
             style = colours.get(line[:1], "")
@@ -129,7 +129,8 @@ class Show:
         Show in a terminal what is done, as long as it takes.
 
         Args:
-            now: Says what is seen at the moment; asked a few times a second.
+            what: What the block does, such as `starting redis`.
+            now: Returns the state to show meanwhile; called every REFRESH_S in a live terminal.
         """
         if self.is_live:
             spinner = "line" if self.ascii_only else "dots"
@@ -148,10 +149,10 @@ class Show:
 
     def predict(self, question: str) -> str:
         """
-        Ask for a prediction where somebody can answer; a run waits half a minute for the first key.
+        Ask for a prediction if somebody can answer; go on unless a key is pressed in PREDICT_S.
 
         Returns:
-            The answer, or nothing.
+            The answer; empty if there was none.
         """
         self.say(f"Predict: {question}", style="bold")
         if not (self.is_live and is_in_front(sys.stdin)) or os.environ.get("CI"):
@@ -165,8 +166,8 @@ class Show:
         return (answer or "").strip()
 
     def compare(self, predicted: str, seen: str) -> None:
-        """Put what was seen beside the prediction."""
-        if self._is_late:  # what was typed meanwhile was an answer, and the shell would run it
+        """Print the prediction, if there was one, beside what happened."""
+        if self._is_late:  # the shell would run an answer that was typed too late
             forget(sys.stdin)
             self._is_late = False
         if predicted:
@@ -176,7 +177,7 @@ class Show:
 
 
 class _Now:
-    """The text of a step: what it does, and what is seen at the moment of drawing."""
+    """The text of a step, with the state that `now` returns; rich renders it again and again."""
 
     def __init__(self, what: str, now: Callable[[], str] | None) -> None:
         self._what, self._now = what, now

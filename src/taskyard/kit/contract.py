@@ -1,4 +1,4 @@
-"""What a lab's own modules say to the tooling: the names that it reads, and no others."""
+"""The names in a lab's `demo.py` and `check.py` that the tooling reads."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from taskyard.kit.console import Show
 from taskyard.kit.stack import Stack
 
 NEAR = 0.8
-"""How alike a name must be to one of the contract's to count as a slip of the finger."""
+"""The similarity, from 0 to 1, at which a name counts as a misspelling of one in the contract."""
 
 
 @dataclass(frozen=True)
 class Contract:
     """
-    What `demo.py` and `check.py` may say; all of it is optional but `demo` in `demo.py`.
+    What `demo.py` and `check.py` may define; only `demo` in `demo.py` is required.
 
-    The values have names in capitals there: `NEEDS_DOCKER`, `PUBLISH`, `STARTS_ITSELF`. In
-    `check.py` only `PUBLISH` has a meaning; everything else that a check says are its tests.
+    The names of values are in capitals there: `NEEDS_DOCKER`, `PUBLISH`, `STARTS_ITSELF`. In
+    `check.py` the tooling reads only `PUBLISH`; its other names are its own.
 
     Attributes:
         needs_docker: Why the point of the lab cannot be seen without containers, as the end of
             the sentence "This lab needs Docker: …". On the local engine the lab then ends with a
             status of its own.
-        publish: Ports that the module wants to reach on this machine: service to container port.
+        publish: Ports to reach from this machine: service to container port.
         starts_itself: Whether `demo` starts the stack, because its point is how the stack starts.
         demo: The experiment, called with the stack and the console.
-        without_docker: Called where `needs_docker` ends the lab, with the learner's folder and the
-            console: shows what can be shown.
+        without_docker: Called if `needs_docker` ends the lab, with the learner's folder and the
+            console, to show what can be shown all the same.
     """
 
     needs_docker: str = ""
@@ -46,11 +46,11 @@ class Contract:
     @classmethod
     def of(cls, module: Any) -> Contract:
         """
-        Read what a module says.
+        Read the contract from a module.
 
         Raises:
-            TaskyardError: A name is almost one of the contract's, stands in the wrong one of the
-                two files or holds something else than it should, or `demo.py` has no `demo`.
+            TaskyardError: A name is almost one of the contract's, stands in the wrong file or has a
+                value of the wrong type, or `demo.py` has no `demo`; one fault for each.
         """
         if faults := list(_faults(vars(module), Path(module.__file__))):
             raise TaskyardError.of(faults)
@@ -60,14 +60,14 @@ class Contract:
 
 VALUES = ("NEEDS_DOCKER", "PUBLISH", "STARTS_ITSELF")
 NAMES = (*VALUES, "demo", "without_docker")
-"""What `demo.py` may say."""
+"""What `demo.py` may define."""
 
 IN_CHECK = ("PUBLISH",)
-"""What `check.py` may say."""
+"""What `check.py` may define."""
 
 
 def load(path: Path) -> Any:
-    """Import a lab's file by its path; an error in it keeps its own traceback."""
+    """Import a lab's file by its path; errors that it raises keep their traceback."""
     spec = importlib.util.spec_from_file_location(f"lab_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -82,12 +82,12 @@ def _faults(said: Mapping[str, Any], path: Path) -> Iterator[Fault]:
     for name, line in lines.items():
         if name in allowed:
             if cure := _wrong_value(name, said.get(name)):
-                yield Fault(f"`{name}` holds something else than it should", path, line, cure)
+                yield Fault(f"`{name}` has a value of the wrong type", path, line, cure)
         elif name in VALUES:
-            what = f"`{name}` says nothing here: only `demo.py` is asked for it"
+            what = f"`{name}` has no meaning here: only `demo.py` may define it"
             yield Fault(what, path, line, "move it to the lab's `demo.py`, or remove it")
         elif near := get_close_matches(name, [one for one in allowed if one not in lines], 1, NEAR):
-            what = f"`{name}` says nothing to the tooling"
+            what = f"the tooling does not know `{name}`"
             yield Fault(what, path, line, f"did you mean `{near[0]}`?")
     if is_demo and "demo" not in lines:
         what = "there is no function `demo`, the experiment that `make lab-N` runs"
@@ -95,7 +95,7 @@ def _faults(said: Mapping[str, Any], path: Path) -> Iterator[Fault]:
 
 
 def _lines(path: Path) -> Mapping[str, int]:
-    """Return the names that a file itself gives at its top level, with the line of each."""
+    """Return the names that a file defines at its top level, imports left out, with their lines."""
     found: dict[str, int] = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -107,7 +107,7 @@ def _lines(path: Path) -> Mapping[str, int]:
 
 
 def _wrong_value(name: str, value: object) -> str:
-    """Return what to write instead of a value that has the wrong type; empty if it has not."""
+    """Return what to write instead of a value of the wrong type; empty if the type is right."""
     if name == "NEEDS_DOCKER":
         return "" if isinstance(value, str) and value else "write the reason, as a text"
     if name == "STARTS_ITSELF":

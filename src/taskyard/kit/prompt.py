@@ -1,4 +1,4 @@
-"""A line that somebody types: nobody is waited for long, and whoever has begun is not hurried."""
+"""Read a typed line, with a deadline for its first key and none for the others."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ ERASE_ALL = "\x15"
 
 
 def is_in_front(keys: TextIO) -> bool:
-    """Tell whether somebody can type here: what reads in the background is stopped for it."""
+    """Tell whether somebody can type here; a background process that reads would be stopped."""
     try:
         return keys.isatty() and os.tcgetpgrp(keys.fileno()) == os.getpgrp()
-    except OSError:  # a terminal that no shell shares out
+    except OSError:  # not a controlling terminal, so no shell puts processes in its background
         return True
 
 
@@ -30,11 +30,13 @@ def read_line(keys: TextIO, screen: TextIO, timeout_s: float) -> str | None:
     """
     Read a line that is typed from now on.
 
-    A terminal gives a line away when it is complete, which would be too late to see that somebody
-    types. So this takes each key as it comes, and does what the terminal does for a line.
+    A terminal delivers a line only when it is complete, too late to notice that somebody is typing.
+    So this reads each key as it comes, and edits the line as the terminal would.
 
     Args:
-        timeout_s: How long to wait for the first key; the others have no deadline.
+        keys: The terminal to read from.
+        screen: Where to echo the line.
+        timeout_s: The deadline of the first key; the others have none.
 
     Returns:
         The line, or None if no key came.
@@ -44,7 +46,7 @@ def read_line(keys: TextIO, screen: TextIO, timeout_s: float) -> str | None:
     with _key_by_key(keys):
         if not select.select([keys], [], [], timeout_s)[0]:
             return None
-        while typed := os.read(keys.fileno(), 1):  # what comes after the line stays where it is
+        while typed := os.read(keys.fileno(), 1):  # leave what is typed after the line unread
             key = decode(typed)
             if key and key in END:
                 break
@@ -61,13 +63,13 @@ def read_line(keys: TextIO, screen: TextIO, timeout_s: float) -> str | None:
 
 
 def forget(keys: TextIO) -> None:
-    """Drop what was typed and not read."""
+    """Discard what was typed and not read."""
     termios.tcflush(keys, termios.TCIFLUSH)
 
 
 @contextmanager
 def _key_by_key(keys: TextIO) -> Iterator[None]:
-    """Forget what was typed, and have each key from now on; Ctrl-C and Ctrl-Z are what they are."""
+    """Discard what was typed, and deliver each key at once; Ctrl-C and Ctrl-Z still work."""
     before = termios.tcgetattr(keys)
     tty.setcbreak(keys, termios.TCSAFLUSH)
     try:

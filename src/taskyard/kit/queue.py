@@ -20,7 +20,10 @@ PRIORITY = "\x06\x16"
 @dataclass(frozen=True)
 class Message:
     """
-    One message, wherever it is.
+    One message, waiting or unacknowledged.
+
+    Attributes:
+        arguments: Their `repr`, as the sender wrote it into the headers.
 
     Source: Celery, message protocol version 2; kombu writes the envelope as JSON.
     """
@@ -31,7 +34,7 @@ class Message:
 
     @classmethod
     def parse(cls, text: str) -> Message:
-        """Read an envelope; what somebody else has put into a list is a message of no task."""
+        """Read an envelope; text that is not Celery's becomes a message with `?` as id and task."""
         try:
             headers = json.loads(text)["headers"]
             return cls(headers["id"], headers["task"], headers.get("argsrepr", ""))
@@ -41,7 +44,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Result:
-    """One stored result; `expires_s` is None where it stays for ever."""
+    """One stored result, with the seconds until it expires; None if it never does."""
 
     id: str
     state: str
@@ -51,13 +54,13 @@ class Result:
 @dataclass(frozen=True)
 class Queues:
     """
-    A look into a broker and a result backend.
+    The contents of a broker and a result backend at one moment.
 
     Attributes:
-        waiting: Queue name to messages, the next one to be taken first. A queue without a message
+        waiting: Queue name to messages, the next one to be taken first. A queue without messages
             has no key in Redis and is absent.
-        unacknowledged: Handed to a worker that has not said yet that it is done with them.
-        results: Sorted by id.
+        unacknowledged: Messages that a worker has received and not yet acknowledged.
+        results: The stored results, sorted by id.
     """
 
     waiting: Mapping[str, tuple[Message, ...]]
@@ -74,13 +77,13 @@ class Queues:
         return not self.waiting and not self.unacknowledged
 
     def counts(self) -> str:
-        """Say in one line how much there is in each place."""
+        """Return one line with the number of entries in each place."""
         waiting = {name: len(messages) for name, messages in self.waiting.items()}
         held, results = len(self.unacknowledged), len(self.results)
         return f"waiting {waiting}, unacknowledged {held}, results {results}"
 
     def table(self) -> Table:
-        """Return the view as a table of three places."""
+        """Return a table of the three places, with the key of each and the number of entries."""
         table = Table(box=None, pad_edge=False)
         for heading, justify in (("place", "left"), ("key in Redis", "left"), ("holds", "right")):
             table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
@@ -99,11 +102,11 @@ def _count(number: int, noun: str) -> str:
 
 def look(broker: str, backend: str | None = None) -> Queues:
     """
-    Read what a broker, and a result backend, hold now; nothing is changed.
+    Read what a broker and a result backend hold now, and change nothing.
 
     Args:
-        broker: URL with the database, as Celery takes it.
-        backend: URL of the result backend; None: the broker's.
+        broker: Its URL with the database, as Celery takes it.
+        backend: The URL of the result backend; None means the broker's.
     """
     with redis.Redis.from_url(broker, decode_responses=True) as store:
         lists = sorted(key for key in store.scan_iter(_type="list") if "pidbox" not in key)
@@ -111,7 +114,7 @@ def look(broker: str, backend: str | None = None) -> Queues:
         for key in lists:
             name = key.partition(PRIORITY)[0]
             messages = [Message.parse(text) for text in store.lrange(key, 0, -1)]
-            if messages:  # or somebody took the last between the two questions
+            if messages:  # a worker may have taken the last one since the scan
                 waiting[name] = (*waiting.get(name, ()), *reversed(messages))
         entries = store.hvals(UNACKED)
         unacknowledged = tuple(Message.parse(json.dumps(json.loads(e)[0])) for e in entries)
@@ -119,7 +122,7 @@ def look(broker: str, backend: str | None = None) -> Queues:
         results = []
         for key in sorted(store.scan_iter(f"{RESULT}*")):
             text, expires_ms = store.get(key), store.pttl(key)
-            if text is None:  # it expired between the two questions
+            if text is None:  # it has expired since the scan
                 continue
             state = json.loads(text)["status"]
             expires_s = expires_ms / 1000 if expires_ms >= 0 else None
@@ -135,13 +138,16 @@ def wait_for(
     what: str = "Redis to hold what is wanted",
 ) -> Queues:
     """
-    Look until the view is as wanted, and return it.
+    Look until a condition holds, and return what was seen.
 
-    Messages, results and events come and go a moment apart, so whoever looks at one of them waits
-    for that one first.
+    Messages, results and events of one task come and go a moment apart, so wait for the one that
+    you are about to look at.
+
+    Args:
+        what: The end of the sentence "waited for …".
 
     Raises:
-        TimeoutError: Says what was there last.
+        TimeoutError: The condition does not hold after `timeout_s`; says what was seen last.
     """
     seen = Queues({}, (), ())
 

@@ -1,4 +1,4 @@
-"""Record which worker runs which task when, from the events that Celery's workers send."""
+"""Record which worker ran which task when, from the events that Celery's workers send."""
 
 from __future__ import annotations
 
@@ -31,23 +31,24 @@ ENDS = {
 
 
 class NoWorkerError(DeadlineError):
-    """Fewer workers answered than there should be."""
+    """Fewer workers answered than were expected."""
 
 
 class Recorder:
     """
-    Record the events of a broker's workers while the block runs.
+    Record the events of a broker's workers while a `with` block runs.
 
-    Entering it waits until this recorder hears events and each of the workers has confirmed that
-    it sends them; labs need no `-E` for that.
+    Entering the block switches the workers' events on, so that they need no `-E`, and waits until
+    this recorder receives events and every worker has confirmed that it sends them.
 
     Args:
-        broker: URL with the database.
-        workers: How many nodes there are.
-        labels: Host name to what a chart calls it, where that is something else.
+        broker: Its URL with the database.
+        workers: The number of Celery nodes.
+        labels: Host name to the name that a chart shows instead.
+        timeout_s: The deadline of each of the two waits.
 
     Raises:
-        NoWorkerError: On entering: fewer workers confirmed in time; says which.
+        NoWorkerError: On entering, if fewer workers confirmed in time; says which did.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Recorder:
         return self
 
     def _wait_heard(self) -> None:
-        """Redis forgets what is published before somebody listens: send until it comes back."""
+        """Send an event until it arrives: Redis drops what is published before we subscribe."""
 
         def is_heard() -> bool:
             self._send_hello()
@@ -135,10 +136,11 @@ class Recorder:
 
     def _key(self, kind: str, task: str, node: str) -> tuple[str, str, int]:
         """
-        Find the execution that an event is about; several may have one id.
+        Return the key of the execution that an event is about; several may have one task id.
 
-        A retry or a second delivery may be received before the first execution has ended: a start
-        belongs to the first that has not begun, and an end to the first that still runs.
+        A retry or a second delivery may be received before the first execution has ended. A start
+        therefore belongs to the first execution that has not begun, and an end to the first that
+        still runs.
         """
         if kind == "task-received":
             self._deliveries[task, node] += 1
@@ -153,20 +155,20 @@ class Recorder:
         return keys[-1] if keys else (task, node, 0)
 
     def _end_killed(self, node: str) -> None:
-        """A worker that says hello again runs nothing of what its predecessor ran."""
+        """Mark what a node's earlier worker ran as killed: a new worker has come online there."""
         for key, run in self._runs.items():
             if run.node == node and run.ended is None and run.killed is None:
                 self._runs[key] = replace(run, killed=self._last_heard.get(node))
 
     def note_kill(self) -> None:
-        """Note that what runs now is killed now: a worker that is killed cannot say so."""
+        """Mark all that runs now as killed, because a killed worker sends no event about it."""
         with self._lock:
             for key, run in self._runs.items():
                 if run.started is not None and run.ended is None and run.killed is None:
                     self._runs[key] = replace(run, killed=time.time())
 
     def timeline(self) -> Timeline:
-        """Return what was recorded so far, without what a worker had received before."""
+        """Return the recording so far, without tasks that were received before it began."""
         with self._lock:
             known = [run for run in self._runs.values() if run.received is not None]
         runs = sorted(known, key=lambda run: run.started or math.inf)
@@ -174,10 +176,10 @@ class Recorder:
 
     def wait(self, ended: int, timeout_s: float = 60.0) -> Timeline:
         """
-        Wait until that many executions have ended, and return the timeline.
+        Wait until `ended` executions have ended, and return the timeline.
 
         Raises:
-            TimeoutError: Says how many did.
+            TimeoutError: Fewer ended in time; says how many executions are in each state.
         """
         return self.wait_for(
             lambda timeline: sum(run.ended is not None for run in timeline.runs) >= ended,
@@ -189,10 +191,13 @@ class Recorder:
         self, condition: Callable[[Timeline], bool], what: str, timeout_s: float = 60.0
     ) -> Timeline:
         """
-        Wait until the timeline is as wanted, and return it.
+        Wait until a condition holds for the timeline, and return the timeline.
+
+        Args:
+            what: The end of the sentence "waited for …".
 
         Raises:
-            TimeoutError: Says what it waited for and what it saw last.
+            TimeoutError: It did not hold in time; says how many executions are in each state.
         """
         timeline = self.timeline()
 
@@ -216,10 +221,10 @@ class Recorder:
         self.close()
 
     def close(self) -> None:
-        """Stop listening; what was recorded stays."""
+        """Stop recording; what was recorded stays."""
         self._receiver.should_stop = True
         with contextlib.suppress(OSError, *self._connection.connection_errors):
-            self._send_hello()  # it waits for the next event, up to a second
+            self._send_hello()  # wakes the receiver, which would wait a second for an event
         self._thread.join(timeout=5)
         self._connection.release()
 
@@ -228,10 +233,14 @@ def wait_for_workers(
     app: Celery, workers: int, question: str = "ping", timeout_s: float = 30.0
 ) -> list[str]:
     """
-    Ask until that many nodes have answered, and return their names, sorted.
+    Broadcast a question until enough nodes have answered, and return their names, sorted.
+
+    Args:
+        workers: The number of nodes that must answer.
+        question: A remote control command, such as `ping`.
 
     Raises:
-        NoWorkerError: Fewer did; names them.
+        NoWorkerError: Fewer answered within `timeout_s`; names those that did.
     """
     names: set[str] = set()
 

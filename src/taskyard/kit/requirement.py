@@ -1,4 +1,4 @@
-"""What a check says: a requirement that holds, or what was done, seen and expected."""
+"""Requirements: how a check reports what it did, saw and expected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ ASK_S = 30.0
 
 
 class Unmet(AssertionError):
-    """A requirement that does not hold, in the words of the subject."""
+    """
+    A requirement that does not hold.
+
+    Attributes:
+        did: What the check did, as a clause: `killed the worker`.
+        saw: What happened then.
+        expected: What should have happened.
+        look_at: Where to look in the learner's files, such as `tasks.py:12`.
+    """
 
     def __init__(self, did: str, saw: str, expected: str, look_at: str) -> None:
         self.did, self.saw, self.expected, self.look_at = did, saw, expected, look_at
@@ -23,10 +31,10 @@ class Unmet(AssertionError):
 
 def require(holds: object, *, did: str, saw: object, expected: str, look_at: str) -> None:
     """
-    Go on if the requirement holds.
+    Go on if a requirement holds; see `Unmet` for the arguments.
 
     Raises:
-        Unmet: It does not.
+        Unmet: It does not hold.
     """
     if not holds:
         raise Unmet(did, str(saw), expected, look_at)
@@ -34,10 +42,14 @@ def require(holds: object, *, did: str, saw: object, expected: str, look_at: str
 
 def ask(stack: Stack, service: str, port: int, path: str, content: object = None) -> Any:
     """
-    Ask a service as a browser does: GET, or POST with content as JSON; return its JSON.
+    Send a service an HTTP request and return the JSON of its answer.
+
+    Args:
+        port: The container's port.
+        content: If given, the request is a POST with this content as JSON; otherwise a GET.
 
     Raises:
-        Unmet: No answer, or an error; shows how the service's log ends.
+        Unmet: There was no answer, or an error; quotes the end of the service's log.
     """
     body = None if content is None else json.dumps(content).encode()
     try:

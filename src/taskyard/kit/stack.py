@@ -1,4 +1,4 @@
-"""A running Compose project, as demos, checks and notebooks hold it."""
+"""A running Compose project, for demos, checks and notebooks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COMPOSE_FILE = "compose.yaml"
 LABEL_MAX = 50
 LAST_LINES = 6
 GREETING_S = 10.0
-"""A program that starts a worker has imported Celery by then, and greets."""
+"""The time in which a program that starts a worker has imported Celery and printed its banner."""
 
 _ERROR = re.compile(r"Error\b|ERROR|CRITICAL")
 
@@ -51,15 +51,16 @@ class Stack:
         redis.Redis.from_url(stack.url("redis"))
     ```
 
-    The other methods are the engine's own: see `taskyard.engine.protocol.Engine`.
-    Whatever happens to this process, nothing that the run started is left when it is gone.
+    Methods that are not defined here are the engine's: see `taskyard.engine.protocol.Engine`.
+    However this process ends, nothing that the run started outlives it.
 
     Args:
-        folder: Holds `compose.yaml`.
-        engine: What `choose` returned, the name of an engine, or None to choose here.
-        publish: Ports that you want to reach: service to container port; Redis's comes by itself.
-        label: The start of the project's name; the folder's name where it is None.
-        remove: Paths that go with the run.
+        folder: The folder of `compose.yaml`.
+        engine: The result of `choose`, the name of an engine, or None to choose here.
+        publish: Ports to reach from this machine: service to container port. Redis's port is always
+            published.
+        label: The start of the project's name; None means the folder's name.
+        remove: Further paths to remove at the end of the run.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class Stack:
         """
         Return the URL at which a Redis of the project answers on this machine.
 
-        Docker gives another port after a restart, so ask again then.
+        Docker may publish another port after a restart, so call this again then.
         """
         host, port = self.endpoint(service, redis.PORT)
         return f"redis://{host}:{port}/{database}"
@@ -120,9 +121,9 @@ class Stack:
 
     def outside(self, url: str) -> str:
         """
-        Return where the URL of a Redis, as the other services know it, answers on this machine.
+        Translate a service's URL of a Redis of the project into one that works on this machine.
 
-        Login, database and options stay; so does whatever is no such URL.
+        The login, the database and the options stay. Any other text is returned unchanged.
         """
         parts = urlsplit(url)
         service = self.project.services.get(parts.hostname or "")
@@ -133,16 +134,16 @@ class Stack:
         return parts._replace(netloc=f"{login}{at}{host}:{port}").geturl()
 
     def workers(self) -> int:
-        """Count the replicas that run a Celery worker: so many nodes will answer."""
+        """Count the replicas that run a Celery worker, each of which is a node that will answer."""
         return len(self.worker_replicas())
 
     def worker_replicas(self) -> list[Replica]:
         """
         Return the replicas that run a Celery worker.
 
-        Their command tells at once, also in a shell or a script. Whatever starts a worker in
-        another way, such as an image's entry point, is one once it has greeted in its log; that is
-        waited for, once, unless its health check says that it is up without a greeting.
+        A service's command tells at once, even if it calls a shell or a script. A worker that is
+        started in another way, such as by an image's entry point, is known by the banner in its
+        log. This waits for the banner once, until the health check passes without one.
         """
         return [one for one in self.ps() if self._is_worker(one)]
 
@@ -169,10 +170,10 @@ class Stack:
 
     def wait_log(self, service: str, *texts: str, timeout_s: float = 30.0) -> str:
         """
-        Wait until a service has written one of some texts; return its log.
+        Wait until a service has written one of the texts; return its log.
 
         Raises:
-            TimeoutError: It has not; says how its log ends.
+            TimeoutError: It has written none of them in time; quotes the end of its log.
         """
         wanted = " or ".join(f"`{text}`" for text in texts)
         until(
@@ -184,17 +185,17 @@ class Stack:
         return self.logs(service)
 
     def last_line(self, service: str, index: int | None = None) -> str:
-        """Return how a log ends, without lines that only rule off; `nothing` where it is empty."""
+        """Return the last line of a log that is more than dashes; `nothing` if there is none."""
         lines = (line.strip() for line in reversed(self.logs(service, index).splitlines()))
         return next((line for line in lines if line.strip("- ")), "nothing")
 
     def last_words(self) -> str:
-        """Return what the learner's own services wrote last, an error before anything else."""
+        """Quote the log of each of the learner's services: its last error, or its last line."""
         own = (one.name for one in self.project.services.values() if not redis.stands_for(one))
         return "; ".join(f"`{name}` wrote last: {self._last_error(name)}" for name in own)
 
     def _last_error(self, service: str) -> str:
-        """A worker that cannot connect says so, and in the line below when it tries again."""
+        """Return the last error in a log, even if a line such as "trying again in …" follows it."""
         last = self.logs(service).splitlines()[-LAST_LINES:]
         errors = (line.strip() for line in reversed(last) if _ERROR.search(line))
         return next(errors, self.last_line(service))
@@ -221,7 +222,12 @@ class Stack:
 
 
 def copy_stack(folder: Path, into: Path, compose: str = COMPOSE_FILE) -> Path:
-    """Copy a folder for a stack, readable by a container's user; `compose` is its Compose file."""
+    """
+    Copy a folder, readable by a container's user, to start a stack from.
+
+    Args:
+        compose: The Compose file in `folder`, which is called `compose.yaml` in the copy.
+    """
     shutil.copytree(folder, into, dirs_exist_ok=True)
     shutil.copyfile(folder / compose, into / COMPOSE_FILE)
     into.chmod(0o755)
@@ -229,16 +235,18 @@ def copy_stack(folder: Path, into: Path, compose: str = COMPOSE_FILE) -> Path:
 
 
 def project_prefix(label: str) -> str:
-    """Return the part of a project's name that all runs under one label share."""
+    """Return the beginning of a project's name, which all runs with one label share."""
     return "taskyard-" + re.sub(r"[^a-z0-9_-]", "-", label.lower())[-LABEL_MAX:] + "-"
 
 
 def temporary_folder() -> Path:
     """
-    Return where state folders stand; a Unix socket's path may have about 100 characters.
+    Return the folder for state folders.
+
+    Its path is short, because the path of a Unix socket has at most about 100 characters.
 
     Raises:
-        TaskyardError: There is none.
+        TaskyardError: No folder for temporary files can be written to.
     """
     try:
         usual = Path(tempfile.gettempdir())

@@ -1,4 +1,4 @@
-"""Which worker ran which task when: as a chart and as a picture."""
+"""Which worker ran which task when, as a chart of characters and as a picture."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ KILLED = "x"
 @dataclass(frozen=True)
 class TaskRun:
     """
-    One execution of one task; a task that is delivered twice has two.
+    One execution of a task; a task that is delivered twice has two.
 
     Attributes:
-        arguments: The positional ones and the named ones, as a text for people.
+        id: The task's id.
+        arguments: The positional and the named ones, as text.
         node: The worker's node name, `celery@HOST`.
-        received, started, ended: Seconds since the epoch, by the worker's clock; None: not yet.
-        killed: When its worker was killed, or last heard of before it started anew; None: neither.
+        received, started, ended: Seconds since the epoch, by the worker's clock; None if that has
+            not happened.
+        state: `RECEIVED`, `STARTED`, or the state that it ended in.
+        killed: When its worker was killed, or sent its last event before a new worker took its
+            place, in the same seconds; None if neither happened.
     """
 
     id: str
@@ -37,12 +41,12 @@ class TaskRun:
 
     @property
     def is_killed(self) -> bool:
-        """Whether it began and can never end: its worker is gone."""
+        """Whether it began and will never end, because its worker is gone."""
         return self.started is not None and self.ended is None and self.killed is not None
 
     @property
     def span(self) -> tuple[float, float]:
-        """Return start and end of an execution that has finished or was killed."""
+        """Start and end, in seconds since the epoch; the execution has finished or was killed."""
         end = self.killed if self.is_killed else self.ended
         assert self.started is not None and end is not None
         return self.started, end
@@ -50,7 +54,7 @@ class TaskRun:
 
 @dataclass(frozen=True)
 class Lane:
-    """What one slot of a worker ran, in order. Slots are inferred from overlap, from 1."""
+    """The executions in one slot of a worker, in order; slots count from 1."""
 
     node: str
     slot: int
@@ -62,8 +66,11 @@ class Timeline:
     """
     The executions of a recording, in the order of their start.
 
-    An event names the node and its main process, not the pool process: a lane is a slot of a node,
-    inferred from which executions overlap.
+    An event names a worker's node and main process, but not the pool process. The slots of a node
+    are therefore inferred from the executions that overlap; each is drawn as a lane.
+
+    Attributes:
+        labels: Host name to the name that a chart shows instead.
     """
 
     runs: tuple[TaskRun, ...]
@@ -71,31 +78,31 @@ class Timeline:
 
     @property
     def finished(self) -> tuple[TaskRun, ...]:
-        """Return the executions that have begun and ended."""
+        """The executions that have begun and ended."""
         return tuple(r for r in self.runs if r.started is not None and r.ended is not None)
 
     @property
     def killed(self) -> tuple[TaskRun, ...]:
-        """Return the executions that began, and whose worker was killed."""
+        """The executions that had begun when their worker was killed."""
         return tuple(run for run in self.runs if run.is_killed)
 
     @property
     def drawn(self) -> tuple[TaskRun, ...]:
-        """Return the executions that have a length: those that finished, those that were killed."""
+        """The executions that have a span: those that finished and those that were killed."""
         return self.finished + self.killed
 
     @property
     def begin(self) -> float:
-        """Return when the first execution began; 0 where there is none."""
+        """When the first execution began, in seconds since the epoch; 0 if there is none."""
         return min((run.span[0] for run in self.drawn), default=0.0)
 
     @property
     def seconds(self) -> float:
-        """Return the time from the first start to the last end."""
+        """The seconds from the first start to the last end."""
         return max((run.span[1] for run in self.drawn), default=0.0) - self.begin
 
     def at_once(self) -> int:
-        """Count the most executions that overlap."""
+        """Return the largest number of executions that ran at the same time."""
         changes = sorted(
             change for run in self.drawn for change in ((run.span[0], 1), (run.span[1], -1))
         )
@@ -106,7 +113,7 @@ class Timeline:
         return most
 
     def lanes(self) -> list[Lane]:
-        """Sort the executions into the fewest slots a node in which none overlap."""
+        """Sort each node's executions into the fewest slots in which none overlap."""
         slots: dict[str, list[list[TaskRun]]] = {}
         for run in sorted(self.drawn, key=lambda run: run.span):
             rows = slots.setdefault(run.node, [])
@@ -127,16 +134,20 @@ class Timeline:
         return self.labels.get(node.partition("@")[2], node)
 
     def label(self, lane: Lane) -> str:
-        """Name a lane: the replica, and the slot where the node has several."""
+        """Return the name of a lane: the node's, with the slot if the node has several."""
         several = sum(other.node == lane.node for other in self.lanes()) > 1
         return self._label(lane.node) + (f" slot {lane.slot}" if several else "")
 
     def chart(self, width: int = 60, ascii_only: bool = False) -> str:
         """
-        Draw the lanes with characters, one line a lane, and the seconds below.
+        Draw the lanes with characters, one line for each, above an axis in seconds.
 
-        Neighbours take turns in two shades, so that where one task ends and the next begins shows.
-        One that was killed ends with a cross.
+        Two shades alternate, so that the border between neighbours shows. A killed execution ends
+        with a cross.
+
+        Args:
+            width: Columns of the whole chart.
+            ascii_only: Whether to draw with `#` and `=` instead of blocks.
         """
         lanes = self.lanes()
         if not lanes:
@@ -161,9 +172,9 @@ class Timeline:
 
     def picture(self, other: Timeline | None = None) -> Figure:
         """
-        Draw the lanes with matplotlib; a second timeline comes below, on the same scale.
+        Draw the lanes with matplotlib; a second timeline is drawn below, on the same scale.
 
-        The picture's data is `lanes()`.
+        The data of the picture is `lanes()`.
         """
         from matplotlib import pyplot
 
@@ -196,7 +207,7 @@ class Timeline:
 
 
 def _axis(columns: int, seconds: float) -> str:
-    """Write the seconds under a chart, at round numbers, as many as fit."""
+    """Return an axis with as many round numbers of seconds as fit."""
     steps = (base * 10**power for power in range(-4, 6) for base in (1, 2, 5))
     step = next(step for step in steps if seconds / step <= columns / TICK_COLUMNS)
     cells = [" "] * (columns + 1)

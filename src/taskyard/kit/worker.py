@@ -1,4 +1,4 @@
-"""Which services start a Celery worker, however they start it."""
+"""Tell which services start a Celery worker, in whatever way."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ from taskyard.compose.model import Service
 _WITH_VALUE = frozenset(
     ("-A", "--app", "-b", "--broker", "--result-backend", "--loader", "--config", "--workdir")
 )
-"""Source: `celery --help`, the options that stand before the subcommand."""
+"""Options with a value that may precede the subcommand. Source: `celery --help`."""
 
 _BANNER = re.compile(r"^ *-+ \S+@\S+ v\d+\.", re.MULTILINE)
 
 
 def subcommand(service: Service, folder: Path) -> str:
     """
-    Return what a service runs of Celery: `worker`, `beat`, …; empty where no command tells.
+    Return Celery's subcommand in a service's command, such as `worker` or `beat`.
 
-    Celery may stand in the command itself, in a shell, or in a script of the folder.
+    The command may call Celery itself, or through a shell or a script.
+
+    Args:
+        folder: Where the scripts lie that the command may name.
+
+    Returns:
+        `worker` if there is one among several; empty if the command calls no Celery.
     """
     words = [*_words(service.entrypoint), *_words(service.command)]
     for word in list(words):
@@ -37,12 +43,12 @@ def subcommand(service: Service, folder: Path) -> str:
 
 
 def says_worker(log: str) -> bool:
-    """Tell whether a log holds what a worker greets with, such as `celery@worker-1 v5.6.0`."""
+    """Tell whether a log holds the banner of a worker, such as `celery@worker-1 v5.6.0`."""
     return _BANNER.search(log) is not None
 
 
 def _words(command: Sequence[str] | None) -> list[str]:
-    """Return a command's words, and those of a command line that a shell is given as one word."""
+    """Return the words of a command, splitting those that are a command line for a shell."""
     found: list[str] = []
     for word in command or ():
         found += shlex.split(word, comments=True) if " " in word and "'" not in word else [word]

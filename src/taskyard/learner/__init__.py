@@ -1,1 +1,1 @@
-"""What a learner does: run, check, repair, and see how far they are."""
+"""The learner's commands: run a lab, check it, get help, and see what is done."""

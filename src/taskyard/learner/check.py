@@ -1,4 +1,4 @@
-"""Run a lab's requirements on the learner's files and say what was seen."""
+"""Run a lab's requirements on the learner's files, and report a verdict on each."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ BUSY = "what else this machine does now; check again when it does less"
 @dataclass(frozen=True)
 class Verdict:
     """
-    One requirement and how it came out.
+    One requirement and its outcome.
 
     Attributes:
-        outcome: `not decided` where this machine was too busy to tell.
-        did: Empty where it passed or was not run, and so are the three that follow.
+        requirement: As the README's "Done when" lists it.
+        outcome: `not decided` means that this machine was too busy to tell.
+        did, saw, expected, look_at: As in `Unmet`; empty if it passed or was not run.
     """
 
     requirement: str
@@ -51,11 +52,15 @@ class Verdict:
 
 class Check:
     """
-    A pytest plugin: the fixtures that a `check.py` asks for, and the verdicts of its tests.
+    A pytest plugin that gives a `check.py` its fixtures, and turns its tests into verdicts.
 
-    What a module of requirements may say beside its tests is in `Contract`. The tests share one
-    stack of the learner's files and run in order; the first that fails ends the run, because
-    the later ones build on it.
+    The tests share one stack of the learner's files and run in order. The first one that fails ends
+    the run, because the later ones build on it.
+
+    Attributes:
+        verdicts: Those reached so far.
+        broken: Why the check itself cannot be run; empty if it can.
+        interrupt: What interrupted the run, such as Ctrl-C.
     """
 
     def __init__(
@@ -83,7 +88,7 @@ class Check:
 
     @pytest.fixture(scope="module")
     def folder(self) -> Path:
-        """The learner's files; a check reads them and changes nothing."""
+        """The learner's files, which a check reads and never changes."""
         return self._folder
 
     @pytest.fixture(scope="module")
@@ -132,7 +137,7 @@ class Check:
         return Verdict(requirement, "failed", did, saw, expected, look_at)
 
     def _seen(self, error: Exception, asked: str) -> tuple[str, str, str, str]:
-        """Return what was done, seen and expected, and where to look."""
+        """Return `did`, `saw`, `expected` and `look_at` for an error that ended a test."""
         if isinstance(error, Unmet):
             return error.did, error.saw, error.expected, error.look_at
         if isinstance(error, TaskyardError):
@@ -148,7 +153,7 @@ class Check:
         return f"got as far as {asked}", *self._around(saw)
 
     def _around(self, saw: str) -> tuple[str, str, str]:
-        """Add what the services wrote, which is where an answer that does not come is explained."""
+        """Return `saw`, with the ends of the logs that may explain it, `expected` and `look_at`."""
         expected = "an answer"
         if self._stack is None:
             return saw or "nothing", expected, "compose.yaml"
@@ -164,11 +169,11 @@ class Check:
                 Contract.of(getattr(module, "obj", None))
         except TaskyardError as error:
             self.broken = str(error)
-            raise session.Failed from error  # before a requirement is tried
+            raise session.Failed from error  # before any requirement is tried
         self._all = [requirement_of(getattr(item, "obj", None)) for item in session.items]
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        # pytest says so too when it could not import the check
+        # pytest also calls this if it could not import the check
         if not isinstance(excinfo.value, pytest.Session.Interrupted):
             self.interrupt = excinfo.value
 
@@ -186,7 +191,7 @@ class Check:
 
 
 def requirement_of(test: object) -> str:
-    """Return the first line of a test's docstring: the requirement as the README lists it."""
+    """Return the first line of a test's docstring: the requirement, as the README has it."""
     return (inspect.getdoc(test) or "").partition("\n")[0]
 
 
@@ -203,6 +208,7 @@ def run(
 
     Args:
         path: The `check.py`.
+        folder: The learner's files.
         label: The start of the Compose project's name.
         tell: Called with each verdict as it comes.
         trying: Entered with a requirement while it is tried.
@@ -212,12 +218,12 @@ def run(
     """
     plugin = Check(folder, choice, label, tell, trying)
     arguments = [str(path), "--exitfirst", "-c", os.devnull, "--rootdir", str(path.parent)]
-    # else pytest collects from the root of the disk down, with each conftest.py on the way
+    # Without it, pytest would load each conftest.py between the root of the disk and the check
     arguments += ["--confcutdir", str(path.parent)]
     arguments += ["-p", "no:cacheprovider", "--import-mode", "importlib", "--capture", "no"]
     with contextlib.redirect_stdout(io.StringIO()) as report, _plain_pytest():
         status = pytest.main(arguments, plugins=[plugin])
-    sys.modules.pop(path.stem, None)  # else the next check in this process is this one
+    sys.modules.pop(path.stem, None)  # every check has this name; the next must be imported anew
     if plugin.interrupt:
         raise plugin.interrupt
     if plugin.broken or status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
@@ -232,7 +238,7 @@ def run(
 
 @contextlib.contextmanager
 def _plain_pytest() -> Iterator[None]:
-    """Keep plugins and options of the learner's other projects out of the check."""
+    """Keep pytest's plugins and options of the learner's other projects out of the check."""
     before = dict(os.environ)
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)

@@ -1,4 +1,4 @@
-"""The desk: the learner's own files below `work/`, and what they did with them."""
+"""The desk: the learner's own files below `work/`, and the record of what they did."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from taskyard.pages.page import Page
 
 @dataclass(frozen=True)
 class Hint:
-    """One of a lab's hints; `number` counts from 1 up to `total`. `text` is Markdown."""
+    """One of a lab's hints: `number`, from 1, of `total`; `text` is Markdown."""
 
     number: int
     total: int
@@ -33,12 +33,12 @@ class Hint:
 @dataclass(frozen=True)
 class _Copied:
     """
-    What the desk knows about a copy of a starter.
+    The desk's memory of one copy of a starter.
 
     Attributes:
-        files: Relative path to digest, as they were copied.
-        told: Fingerprint of the starter that the learner was told about and does not have.
-        notice: What the learner has not been told yet; it waits here for a command that prints.
+        files: Relative path to digest of each file at the time of the copy.
+        told: Fingerprint of a newer starter that the learner knows of and has not taken.
+        notice: A sentence that the next command with output must show the learner; or empty.
     """
 
     files: Mapping[str, str]
@@ -48,15 +48,15 @@ class _Copied:
 
 class Desk:
     """
-    The folder in which a learner works. Nothing that they wrote is ever lost.
+    The folder in which a learner works; nothing that they wrote is ever lost.
 
-    Several commands may use a desk at once: a lock file keeps them apart.
+    Several commands may use a desk at the same time: they take turns by a lock file.
     """
 
     def __init__(self, course: Course, folder: Path | None = None) -> None:
         """
         Args:
-            folder: Default: `$TASKYARD_WORK`, or `work/` in the course.
+            folder: None means `$TASKYARD_WORK`, or `work/` in the course.
         """
         named = os.environ.get("TASKYARD_WORK")
         self.course = course
@@ -65,13 +65,13 @@ class Desk:
 
     def folder(self, lab: Lab) -> Path:
         """
-        Return the learner's files of a lab; on first use, a copy of the starter.
+        Return the folder of the learner's files for a lab; on first use, copy the starter there.
 
-        Where the course's starter changed since then, a copy that was not edited is renewed and
-        an edited one is left alone; `notices` says so.
+        If the course's starter has changed since, an unedited copy is renewed and an edited copy
+        is left alone; `notices` then returns a sentence about it.
 
         Raises:
-            TaskyardError: The desk cannot be written, or a file stands in the folder's place.
+            TaskyardError: The desk cannot be written to, or a file stands in the folder's place.
         """
         place = self._place(lab)
         with self._locked():
@@ -91,10 +91,10 @@ class Desk:
 
     def notices(self, lab: Lab | None = None) -> list[str]:
         """
-        Return what the learner must know, about a lab and the desk; each is said once.
+        Return sentences that the learner must read, about a lab and the desk; each only once.
 
-        Looks at the progress file too, so that a command which calls this first can say at once
-        that the file is broken, before it records anything.
+        This reads the progress file as well, so that a broken one is reported before a command
+        records anything in it.
         """
         if not self.root.exists():
             return []
@@ -109,10 +109,10 @@ class Desk:
 
     def reset(self, lab: Lab) -> Path | None:
         """
-        Put the starter back, after moving the learner's folder to `SLUG.1`, `SLUG.2`, ….
+        Put the starter back, after renaming the learner's folder to `SLUG.1`, `SLUG.2`, ….
 
         Returns:
-            Where the old folder is now; None where there was none or it equalled the starter.
+            The renamed folder; None if there was none, or if it equalled the starter.
         """
         place = self._place(lab)
         with self._locked():
@@ -126,9 +126,9 @@ class Desk:
 
     def diff(self, lab: Lab) -> str:
         """
-        Return what turns the learner's files into the solution, as a unified diff.
+        Return the unified diff from the learner's files to the solution; empty if they are equal.
 
-        Files that only the learner has are left out. Empty where nothing differs.
+        Files that only the learner has are left out.
         """
         place = self.folder(lab)
         lines: list[str] = []
@@ -141,7 +141,7 @@ class Desk:
         return "\n".join(lines) + "\n" if lines else ""
 
     def record(self, lab: Lab, event: Event) -> None:
-        """Remember that something happened; it is on the disk when this returns."""
+        """Record an event of a lab; it is on the disk when this returns."""
         with self._locked():
             self._file.add(lab.slug, event)
 
@@ -150,19 +150,20 @@ class Desk:
         Return what was done in each chapter, and the next command.
 
         Args:
-            runs: Whether a lab can be done on this machine; the next command is of one that can.
+            runs: Tells whether a lab can be done on this machine; the next command is for one that
+                can.
         """
         if not self._file.path.exists():
-            return self._file.summary(self.course, runs)  # nothing to protect: leave no folder
+            return self._file.summary(self.course, runs)  # without the lock, which makes the folder
         with self._locked():
             return self._file.summary(self.course, runs)
 
     def next_hint(self, lab: Lab) -> Hint:
         """
-        Return the first hint that was not given yet, and record it; after the last, that again.
+        Return the next hint and record it; after the last hint, return that one again.
 
         Raises:
-            TaskyardError: The lab's README has none, or they cannot be read.
+            TaskyardError: The lab's README has no hints, or they cannot be read.
         """
         hints = Page.read(lab.readme).details("Hints")
         if not hints:
@@ -180,15 +181,15 @@ class Desk:
 
     def _copy(self, lab: Lab, kept: Path | None = None) -> None:
         """
-        Put the starter in place as a whole: a crash leaves nothing that looks complete.
+        Copy the starter so that a crash leaves nothing that looks like a complete copy.
 
         Args:
-            kept: Where the learner's folder goes, once the copy is whole.
+            kept: The new name of the learner's folder, which is renamed once the copy is complete.
         """
         place = self._place(lab)
         new = place.with_name(f".{lab.slug}.new")
         if new.exists():
-            shutil.rmtree(new)  # of a run that was killed in mid-copy; it holds course files only
+            shutil.rmtree(new)  # left by a command that was killed; it holds no learner's file
         lab.assemble("starter", new)
         if kept:
             place.rename(kept)
@@ -201,7 +202,7 @@ class Desk:
         for name in names:
             recover(place / name)
         here = _digests(_files(place))
-        # A file that is already the new one is not an edit: an earlier renewal may have been cut.
+        # A file that is already the new one is no edit: an earlier renewal may have been killed.
         edited = [
             name
             for name, digest in copied.files.items()
@@ -230,7 +231,7 @@ class Desk:
         self._remember(lab, _Copied(starter, notice=notice))
 
     def _renew_file(self, lab: Lab, name: str, copied: _Copied, starter: Mapping[str, str]) -> bool:
-        """Renew one file, or leave it: it may have been saved since all of them were looked at."""
+        """Renew one file, unless the learner has saved it since; return whether it was renewed."""
         source = lab.files("starter").get(Path(name))
         known = (copied.files.get(name), starter.get(name))
 
@@ -248,7 +249,7 @@ class Desk:
         write(self._memory(lab), json.dumps(asdict(copied), indent=2).encode() + b"\n")
 
     def _copied(self, lab: Lab) -> _Copied | None:
-        """Return what was copied; None where nobody knows: then the learner's files are theirs."""
+        """Return the memory of a copy; None if it is lost, and then all files count as edited."""
         try:
             content = json.loads(self._memory(lab).read_bytes())
             files = {str(name): str(digest) for name, digest in content["files"].items()}
@@ -268,10 +269,10 @@ class Desk:
 @contextmanager
 def usable(root: Path) -> Iterator[None]:
     """
-    Work on the desk.
+    Turn any OSError of the block, which works on the desk, into an error with a cure.
 
     Raises:
-        TaskyardError: It cannot be read or written; says what to do.
+        TaskyardError: The desk cannot be read or written.
     """
     try:
         yield
@@ -293,7 +294,7 @@ def _files(folder: Path) -> dict[Path, Path]:
 
 
 def _is_blocked(place: Path, name: str) -> bool:
-    """Tell whether a folder of the learner's has a file's name, or a file its folder's name."""
+    """Tell whether a folder stands where a file should go, or a file where its folder should."""
     above = [place / parent for parent in Path(name).parents]
     return (place / name).is_dir() or any(path.is_file() for path in above)
 
@@ -301,7 +302,7 @@ def _is_blocked(place: Path, name: str) -> bool:
 def _digests(files: Mapping[Path, Path]) -> dict[str, str]:
     found = {}
     for relative, path in files.items():
-        with suppress(FileNotFoundError):  # an editor's, which comes and goes with each save
+        with suppress(FileNotFoundError):  # an editor makes and removes files with each save
             found[relative.as_posix()] = _digest(path.read_bytes())
     return found
 
@@ -327,7 +328,7 @@ def _difference(relative: Path, old: bytes | None, new: bytes) -> Iterator[str]:
 
 
 def _lines(text: str) -> list[str]:
-    """Split into lines; a last one without its end says so, as `diff` does."""
+    """Split into lines; mark a last line without a line end as `diff` does."""
     lines = text.split("\n")
     if lines[-1]:
         lines[-1] += "\n\\ No newline at end of file"

@@ -1,4 +1,4 @@
-"""Look for what could keep a lab from running, one line each with the cure."""
+"""Look for anything that could keep a lab from running, and name the cure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ MEMORY_BYTES = 10**9
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, what was found, and the cure where it is needed."""
+    """
+    One thing that was examined.
+
+    Attributes:
+        what: The thing, in a word or two.
+        found: Its version or state.
+        cure: What to do about it; empty if all is well.
+        is_needed: Whether labs cannot run without it.
+    """
 
     what: str
     found: str
@@ -33,7 +41,12 @@ class Finding:
 
 
 def examine(root: Path) -> Iterator[Finding]:
-    """Look at this machine; what a lab can do without is not `is_needed`."""
+    """
+    Examine this machine.
+
+    Args:
+        root: A folder on the disk that the course uses.
+    """
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", version)
     yield _embedded_server()

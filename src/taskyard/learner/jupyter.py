@@ -1,4 +1,4 @@
-"""JupyterLab for learners: copies of the notebooks on the desk, opened without questions."""
+"""JupyterLab for learners, on copies of the notebooks on their desk."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ RECORD = ".copied.json"
 @dataclass(frozen=True)
 class _Copied:
     """
-    What was copied to the desk.
+    The record of one notebook that was copied to the desk.
 
     Attributes:
-        version: Digest of the course's file.
-        cells: Digest of the cells' sources: it changes when the learner edits, and not when a
-            cell runs or JupyterLab saves.
+        version: Digest of the course's notebook.
+        cells: Digest of the copy's sources, which an edit changes; running a cell or saving does
+            not.
     """
 
     version: str
@@ -41,12 +41,11 @@ class _Copied:
 
 def start(course: Course, desk: Path, options: Sequence[str] = ()) -> NoReturn:
     """
-    Copy the notebooks to the desk and become JupyterLab, on the first of them.
+    Copy the notebooks to the desk, and replace this process by JupyterLab on the first of them.
 
     Args:
-        course: Whose notebooks.
         desk: The learner's folder, such as `work/`.
-        options: More options for `jupyter lab`; they win over ours.
+        options: Further options of `jupyter lab`, which override the course's own.
 
     Raises:
         TaskyardError: There is no notebook, or the desk cannot be used.
@@ -63,11 +62,11 @@ def start(course: Course, desk: Path, options: Sequence[str] = ()) -> NoReturn:
 
 def lay_out(course: Course, folder: Path) -> list[str]:
     """
-    Copy the course's notebooks to a folder and never overwrite what the learner changed there.
+    Copy the course's notebooks to a folder, and never overwrite what the learner changed there.
 
-    A copy that the learner did not edit is renewed when the course has a new version. Beside one
-    that they did edit, the new version gets a name of its own: `01-first-task.new.ipynb`.
-    A copy has no outputs: they would answer each question before it is asked.
+    When the course has a new version of a notebook, it replaces an unedited copy; beside an edited
+    one, it is called `01-first-task.new.ipynb`. Copies have no outputs, which would answer each
+    question before it is asked.
 
     Returns:
         Sentences for the learner.
@@ -83,9 +82,9 @@ def lay_out(course: Course, folder: Path) -> list[str]:
             path, known = folder / name, copied.get(name)
             is_first = name == chapter.notebook.name
             if known and known.version == version and (path.exists() or not is_first):
-                break  # handed out before
+                break  # this version has been copied before
             if path.exists() and (not known or _cells(path.read_bytes()) != known.cells):
-                continue  # the learner's: try the next name
+                continue  # the learner has edited this file: try the next name
             laid = _for_desk(content, course, folder)
             write(path, laid)
             copied[name] = _Copied(version, _cells(laid))
@@ -112,7 +111,7 @@ def lab_command(
     built = [chapter.notebook.name for chapter in course.chapters if chapter.notebook.exists()]
     if not built:
         raise TaskyardError("the course has no notebook", hint="build them: make notebooks")
-    # The whole course where the desk is in it, so that links to labs and chapters work.
+    # If the desk lies in the course, serve all of it, so that links to labs and chapters work.
     root = course.root if folder.is_relative_to(course.root) else folder
     first = (folder / built[0]).relative_to(root).as_posix()
     command = [
@@ -121,28 +120,32 @@ def lab_command(
         "jupyterlab",
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url=/lab/tree/{first}",
-        "--ServerApp.answer_yes=True",  # Ctrl-C ends it, and does not ask first
+        "--ServerApp.answer_yes=True",  # so that Ctrl-C ends it without a question
     ]
     if not _has_browser(environment):
         command.append("--no-browser")
     if os.geteuid() == 0:
-        command.append("--allow-root")  # behind its token and on loopback all the same
+        command.append("--allow-root")  # it still listens on loopback and asks for its token
     # JupyterLab refuses an option that is there twice
     given = {option.partition("=")[0] for option in options}
     return [part for part in command if part.partition("=")[0] not in given] + list(options)
 
 
 def lab_environment(base: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for JupyterLab: our settings, and kernels as the build has them."""
+    """Return the environment for JupyterLab, with the course's settings and the build's kernels."""
     path = [str(CONFIG), *filter(None, [base.get("JUPYTER_CONFIG_PATH")])]
     return kernel_environment(base) | {
         "JUPYTER_CONFIG_PATH": os.pathsep.join(path),
-        "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not one in the home folder
+        "JUPYTER_PREFER_ENV_PATH": "1",  # .venv's kernel, not one in the home folder
     }
 
 
 def _has_browser(environment: Mapping[str, str]) -> bool:
-    """Without a display, Python would open a browser for terminals on top of the server's log."""
+    """
+    Tell whether a browser can be opened.
+
+    Without a display, Python would open a browser for terminals on top of the server's log.
+    """
     if environment.get("CI"):
         return False
     displays = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
@@ -157,7 +160,7 @@ def _names(notebook: Path) -> Iterator[str]:
 
 
 def _cells(content: bytes) -> str:
-    """Return a digest of the cells' sources; a file that is no notebook has one of its own."""
+    """Return a digest of the cells' kinds and sources; of the whole file if it is no notebook."""
     try:
         cells = json.loads(content)["cells"]
         kept = repr([(cell["cell_type"], "".join(cell["source"])) for cell in cells]).encode()
@@ -167,7 +170,7 @@ def _cells(content: bytes) -> str:
 
 
 def _for_desk(content: bytes, course: Course, folder: Path) -> bytes:
-    """Clear the outputs; let the relative links lead to where they lead from `notebooks/`."""
+    """Clear a notebook's outputs, and adapt its relative links to its new folder."""
     is_near = folder.is_relative_to(course.root)
     way = Path(os.path.relpath(course.root / "notebooks", folder))
     notebook = json.loads(content)
@@ -191,4 +194,4 @@ def _read_record(path: Path) -> tuple[dict[str, _Copied], list[str]]:
         data = json.loads(path.read_bytes())
         return {name: _Copied(**entry) for name, entry in data.items()}, []
     except (ValueError, TypeError, AttributeError):
-        return {}, [f"{path} cannot be read: every notebook beside it is taken for changed"]
+        return {}, [f"{path} cannot be read: every notebook beside it counts as edited"]

@@ -1,4 +1,4 @@
-"""What a learner did, lab by lab, in a file that survives crashes and its own damage."""
+"""The record of what a learner did in each lab, in a file that survives crashes and damage."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ Event = Literal["demo", "passed", "failed", "hint", "solution"]
 @dataclass(frozen=True)
 class ChapterProgress:
     """
-    What was done in one chapter.
+    What a learner did in one chapter.
 
     Attributes:
-        failed: How many checks failed.
-        hints: How many were read.
+        demo: Whether the demo was run to its end.
+        passed: Whether a check has ever passed.
+        failed: The number of checks that failed.
+        hints: The number of hints that were shown.
+        solution: Whether the solution was shown.
         runs: Whether the lab can be done on this machine.
     """
 
@@ -35,7 +38,7 @@ class ChapterProgress:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a lab whose check has not passed."""
+        """Whether the chapter has a lab whose check has not passed."""
         return self.chapter.lab is not None and not self.passed
 
 
@@ -47,7 +50,7 @@ class Progress:
 
     @property
     def next_step(self) -> str:
-        """The command that comes next; empty where no lab is left that this machine can run."""
+        """The next command to run; empty if no lab is left that this machine can run."""
         for row in self.chapters:
             if row.is_open and row.runs:
                 return f"make {'check' if row.demo else 'lab'}-{row.chapter.number}"
@@ -56,13 +59,13 @@ class Progress:
 
 class ProgressFile:
     """
-    `progress.json`: how often each event happened in each lab.
+    `progress.json`, which counts each event in each lab.
 
-    Whoever calls holds the desk's lock. Labs and keys that this version does not know stay as
-    they are: an older checkout must not forget what a newer one wrote.
+    The caller holds the desk's lock. Labs and keys that this version does not know are kept,
+    because an older checkout must not delete what a newer one wrote.
 
     Attributes:
-        said: Sentences for the learner, about a file that had to be put aside.
+        said: Sentences for the learner about a broken file that was renamed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -70,12 +73,12 @@ class ProgressFile:
         self.said: list[str] = []
 
     def counts(self, slug: str) -> Mapping[str, int]:
-        """Return how often each event happened in a lab."""
+        """Return the number of times that each event happened in a lab."""
         lab = self.load()["labs"].get(slug, {})
         return {event: lab.get(event, 0) for event in get_args(Event)}
 
     def add(self, slug: str, event: Event) -> None:
-        """Count one event, and have it on the disk before returning."""
+        """Count one event; it is on the disk when this returns."""
         data = self.load()
         lab = data["labs"].setdefault(slug, {})
         lab[event] = lab.get(event, 0) + 1
@@ -83,10 +86,10 @@ class ProgressFile:
 
     def summary(self, course: Course, runs: Callable[[Lab], bool]) -> Progress:
         """
-        Return what was done in each chapter and what comes next.
+        Return what was done in each chapter.
 
         Args:
-            runs: Whether a lab can be done on this machine; asked for those that are open.
+            runs: Tells whether a lab can be done on this machine; called for open labs only.
         """
         rows: list[ChapterProgress] = []
         for chapter in course.chapters:
@@ -109,7 +112,7 @@ class ProgressFile:
         return Progress(tuple(rows))
 
     def load(self) -> dict[str, Any]:
-        """Read the file; one that cannot be read is put aside, and `said` says so."""
+        """Read the file; rename one that cannot be read, and add a sentence to `said`."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:

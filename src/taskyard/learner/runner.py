@@ -1,4 +1,4 @@
-"""Run a lab on the learner's files: its demo, its check, its help, and what a kept run left."""
+"""The commands of a lab on the learner's files: demo, check, help, and care of kept runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ UNDECIDED_STATUS = 4
 
 
 def runs_on(choice: Choice) -> Callable[[Lab], bool]:
-    """Return a question, which tells whether a lab can be done on this engine."""
+    """Return a function that tells whether a lab can be done on the chosen engine."""
     return lambda lab: not _lacks_docker(Contract.of(load(lab.demo)), choice)
 
 
@@ -46,20 +46,20 @@ class Runner:
     The commands of one lab for one learner.
 
     Attributes:
-        number: The lab's.
-        label: The start of the name of each demo's Compose project.
+        number: The lab's number.
+        label: The part of the demo's Compose project name that names the lab and the desk.
     """
 
     def __init__(self, course: Course, lab: Lab, show: Show, folder: Path | None = None) -> None:
         """
         Args:
-            folder: The files to run; the learner's desk where it is None.
+            folder: The files to run; None means those on the learner's desk.
         """
         self._lab, self._show = lab, show
         self.number = lab.number
         self._desk = None if folder else Desk(course)
         self._folder = folder or self._own_desk().folder(lab)
-        # Two desks have labs of one name, and must not end each other's runs
+        # Two desks have labs of the same name, and must not end each other's runs
         place = str(folder or self._own_desk().root)
         self.label = f"{lab.slug}-{hashlib.sha256(place.encode()).hexdigest()[:4]}"
 
@@ -76,10 +76,10 @@ class Runner:
 
     def _need_docker(self, contract: Contract, choice: Choice) -> None:
         """
-        Stop where the point of a lab cannot be seen without containers.
+        Show what can be shown of a lab that needs containers, and end, if the engine has none.
 
         Raises:
-            Told: With NEEDS_DOCKER_STATUS.
+            Told: With NEEDS_DOCKER_STATUS, if the lab needs Docker and the engine is local.
         """
         if not _lacks_docker(contract, choice):
             return
@@ -96,10 +96,11 @@ class Runner:
 
     def demo(self, choice: Choice, keep: bool) -> None:
         """
-        Bring the stack up, run the experiment, and take the stack down or leave it up.
+        Bring the stack up, run the experiment, and take the stack down, or leave it up to `keep`.
 
         Raises:
-            TaskyardError: The stack does not come up, or the demo does not find what it needs.
+            TaskyardError: The stack does not come up, or the demo waits for something in vain.
+            Told: With NEEDS_DOCKER_STATUS, or with UNDECIDED_STATUS if this machine is too busy.
         """
         module = load(self._lab.demo)
         contract = Contract.of(module)
@@ -120,7 +121,7 @@ class Runner:
         stack = Stack(self._folder, choice, publish=contract.publish, label=self.label)
         try:
             self._say_what_is_not_shown(stack.project, choice)
-            if not contract.starts_itself:  # its point is how the stack starts
+            if not contract.starts_itself:
                 names = ", ".join(stack.project.services)
                 with self._show.step(f"starting {names}", lambda: states(stack)):
                     stack.up()
@@ -134,7 +135,7 @@ class Runner:
             self._next_step(module)
 
     def _say_what_is_not_shown(self, project: Project, choice: Choice) -> None:
-        """Say what Docker would refuse or warn of, and what the engine does not do of the file."""
+        """Print what Compose would warn of, and what the local engine does not do."""
         for warning in project.warnings:
             self._show.say(f"note: {warning}", style="yellow")
         for sentence in choice.engine().unsupported(project):
@@ -146,7 +147,7 @@ class Runner:
         except BusyError:
             raise
         except TimeoutError as error:
-            # What a demo waits for does not come when a service has died meanwhile
+            # A service that has died explains why the demo waited in vain
             for replica in stack.ps():
                 if replica.state == "restarting" or replica.exit_code:
                     raise failure(stack.project, stack.engine, replica) from error
@@ -181,7 +182,7 @@ class Runner:
             self._show.command(line)
 
     def _show_replicas(self, run: KeptRun) -> None:
-        """Say of each replica how it is, where it answers, and where its log is."""
+        """Print each replica's state, its addresses, and where its log is."""
         for replica in run.replicas():
             self._show.raw(f"  {replica.name}: {replica.state}")
             for port, address in replica.addresses.items():
@@ -189,7 +190,7 @@ class Runner:
             self._show.raw(f"    log: {replica.log}")
 
     def ps(self) -> None:
-        """Show what kept runs of this lab have running."""
+        """Show the replicas of this lab's kept runs."""
         for run in self._kept_or_stop():
             self._show.title(f"{run.name} ({run.engine} engine)")
             try:
@@ -199,14 +200,14 @@ class Runner:
                 self._show.command(f"make down-{self._lab.number}")
 
     def logs(self, service: str) -> None:
-        """Print the logs of the last kept run: all of them, or those of a service."""
+        """Print the logs of the last kept run, of one service or, if it is empty, of all."""
         run = self._kept_or_stop()[-1]
         for replica in run.find(service):
             self._show.title(replica.name)
             self._show.raw(run.log(replica))
 
     def shell(self, service: str) -> NoReturn:
-        """Become a shell beside a service of the last kept run."""
+        """Replace this process by a shell beside a service of the last kept run."""
         run = self._kept_or_stop()[-1]
         replica = run.find(service)[0]
         run.shell(replica)
@@ -230,17 +231,18 @@ class Runner:
         Run the requirements and print the verdicts; return whether all hold.
 
         Args:
-            report: Where to write the verdicts as JSON.
+            report: A file to write the verdicts to, as JSON.
 
         Raises:
-            SystemExit: With NEEDS_DOCKER_STATUS; with UNDECIDED_STATUS if this machine is too busy
-                for a verdict, which then counts as no try.
+            Told: With NEEDS_DOCKER_STATUS, or with UNDECIDED_STATUS if this machine is too busy for
+                a verdict; neither counts as a try.
+            TaskyardError: The check itself is broken, or the report cannot be written.
         """
-        from taskyard.learner.check import run  # pytest, which a demo need not wait for
+        from taskyard.learner.check import run  # it imports pytest, which no demo should wait for
 
         self._begin("Check", choice)
         self._need_docker(Contract.of(load(self._lab.demo)), choice)
-        with contextlib.suppress(TaskyardError):  # what cannot be read is a verdict of the check's
+        with contextlib.suppress(TaskyardError):  # the check has a verdict on a file like this
             self._say_what_is_not_shown(read(self._folder / COMPOSE_FILE), choice)
         if report:
             _save(report, "")  # what cannot be written is told before the check, not after it
@@ -277,7 +279,7 @@ class Runner:
                     self._show.raw(f"          {line}")
 
     def hint(self) -> None:
-        """Give the next hint."""
+        """Print the next hint."""
         hint = self._own_desk().next_hint(self._lab)
         self._show.title(f"Hint {hint.number} of {hint.total}: {hint.summary}")
         self._show.markdown(hint.text)
@@ -286,14 +288,14 @@ class Runner:
         self._show.command(more)
 
     def is_solved(self) -> bool:
-        """Tell whether the learner's check has passed once."""
+        """Tell whether the learner's check has ever passed."""
         return any(
             row.chapter.lab == self._lab and row.passed
             for row in self._own_desk().progress().chapters
         )
 
     def solution(self) -> None:
-        """Print what turns the learner's files into the solution."""
+        """Print the difference between the learner's files and the solution."""
         desk = self._own_desk()
         difference = desk.diff(self._lab)
         if difference:
@@ -303,7 +305,7 @@ class Runner:
         desk.record(self._lab, "solution")
 
     def reset(self) -> None:
-        """Put the starter back and say where the old files are."""
+        """Put the starter back and print where the old files are."""
         kept = self._own_desk().reset(self._lab)
         folder = _short(self._folder)
         if kept is None:
@@ -312,7 +314,7 @@ class Runner:
             self._show.say(f"The starter is back in {folder}/; your files are in {_short(kept)}/.")
 
     def down(self) -> None:
-        """Remove what kept runs of this lab left: containers, processes, volumes."""
+        """Remove this lab's kept runs: their containers or processes, volumes and files."""
         runs = self._kept()
         for run in runs:
             with self._show.step(f"removing {run.name}"):
@@ -327,7 +329,7 @@ class Runner:
 
 
 def states(stack: Stack) -> str:
-    """Say in a few words how the replicas are."""
+    """Return the health or the state of each replica in one line."""
     return " · ".join(f"{r.name} {r.health or r.state}" for r in stack.ps())
 
 
