@@ -180,7 +180,11 @@ REFUSED = {
         2,
         "in a fence of another kind",
     ),
-    "a python fence in a list": ("- one\n\n  '''python\n  x = 1\n  '''\n", 3, "is no cell"),
+    "a python fence in a list": (
+        "- one\n\n  '''python\n  x = 1\n  '''\n",
+        3,
+        "does not become a cell",
+    ),
     "a tag in capitals": (
         "'''python tags=[\"NBVAL_IGNORE_OUTPUT\"]\nx = 1\n'''\n",
         1,

@@ -37,15 +37,15 @@ BAD = [
     ("console", "make lab-1\n", "no line begins with `$ `", 1),
     ("console", "$ make lab-1\n$ echo 'open\n", "is not a command: ", 2),
     ("console", "$ make lab-1\n$ make labs-1\n", "`make labs-1` does not exist", 2),
-    ("console", "$ true; ls | frobnicate -x\n", "`frobnicate` is no program", 1),
+    ("console", "$ true; ls | frobnicate -x\n", "`frobnicate` is not a program", 1),
     ("console", "$ python -m taskyard frobnicate 1\n", "is not understood", 1),
     ("yaml", "a: 1\nb: [\n", "this is not YAML", 3),
     ("yaml", "services:\n  a:\n    image: redis\n    frobnicate: 1\n", "frobnicate", 4),
-    ("dockerfile", "FROM a\nRUNN x\n", "`RUNN` is no instruction", 2),
+    ("dockerfile", "FROM a\nRUNN x\n", "`RUNN` is not an instruction", 2),
     ("toml", "[a]\nb\n", "this is not TOML", 2),
     ("json", '{"a": 1\n,}\n', "this is not JSON", 2),
     ("diff", "+a\nb\n", "a line of a diff", 2),
-    ("mermaid", "flow LR\n", "`flow` is no kind", 1),
+    ("mermaid", "flow LR\n", "`flow` is not a kind", 1),
     ("markdown", "# T\n\n```yaml\na: [\n```\n", "this is not YAML", 5),
 ]
 

@@ -1,4 +1,4 @@
-"""What is where in the course: chapters, labs and cards, found by their names."""
+"""The course on disk: chapters, labs and cards, found by their names."""
 
 from taskyard.course.course import Chapter, Course, Lab
 

@@ -13,7 +13,7 @@ START, END = "<!-- map -->", "<!-- /map -->"
 
 
 def map_table(course: Course) -> str:
-    """Return one row a chapter: number, title (linked to the notebook), question, lab command."""
+    """Return a Markdown table of the chapters: number, linked title, question, lab command."""
     rows = ["| | Chapter | The question it answers | Its lab |", "|---|---|---|---|"]
     rows += [_row(course, chapter) for chapter in course.chapters]
     return "\n".join(rows) + "\n"
@@ -21,10 +21,10 @@ def map_table(course: Course) -> str:
 
 def with_map(course: Course) -> str:
     """
-    Return the text of README.md with the table as it should be.
+    Return the text of README.md with a current table.
 
     Raises:
-        TaskyardError: README.md is not there, or has no place for the table.
+        TaskyardError: README.md does not exist, or does not mark a place for the table.
     """
     path = course.root / "README.md"
     cure = f"write a line `{START}` and below it a line `{END}`, with an empty line before each"
@@ -48,10 +48,10 @@ def write_map(course: Course) -> Path | None:
     Write the table into README.md.
 
     Returns:
-        The file, or None where the table was current.
+        The file, or None if the table was current already.
 
     Raises:
-        TaskyardError: README.md is not there, or has no place for the table.
+        TaskyardError: README.md does not exist, or does not mark a place for the table.
     """
     path = course.root / "README.md"
     text = with_map(course)

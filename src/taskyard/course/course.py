@@ -24,7 +24,7 @@ _PARTS = ("README.md", "demo.py", "check.py", "expect.toml", "starter", "solutio
 
 @dataclass(frozen=True)
 class Lab:
-    """One lab; `slug` is its name without the number."""
+    """One lab; `slug` is the folder's name without the number."""
 
     number: int
     slug: str
@@ -52,12 +52,12 @@ class Lab:
 
     @property
     def right(self) -> tuple[str, ...]:
-        """Names of the other right answers, sorted."""
+        """The names of the other right answers, sorted."""
         return self._answers("right")
 
     @property
     def wrong(self) -> tuple[str, ...]:
-        """Names of the wrong answers, sorted."""
+        """The names of the wrong answers, sorted."""
         return self._answers("wrong")
 
     def _answers(self, kind: str) -> tuple[str, ...]:
@@ -65,16 +65,16 @@ class Lab:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """Every state that the exercise can be put into: what passes comes before what does not."""
+        """Every state of the exercise: the starter, the solution, the right and wrong answers."""
         return ("starter", "solution", *self.right, *self.wrong)
 
     def files(self, variant: str) -> dict[Path, Path]:
         """
-        Return what a variant consists of: relative path to the file that holds it.
+        Return the files of a variant: relative path to the path of the file that holds the content.
 
         The solution is the starter overlaid with `solution/`; another right answer is the solution
-        overlaid with `right/NAME/`, a wrong one with `wrong/NAME/`. An `.env.example` is the `.env`
-        as well, unless there is one.
+        overlaid with `right/NAME/`, and a wrong one with `wrong/NAME/`. An `.env.example` also
+        serves as the `.env`, unless there is one.
 
         Raises:
             TaskyardError: The lab has no such variant.
@@ -113,24 +113,24 @@ class Lab:
             for parent in reversed(relative.parents):
                 _open_folder(into / parent)
             copyfile(source, into / relative)
-            # Git keeps one permission bit; a start script needs it inside the container.
+            # The one permission bit that Git keeps: a start script needs it in a container.
             executable = source.stat().st_mode & 0o100
             (into / relative).chmod(0o755 if executable else 0o644)
         return into
 
     def expectations(self) -> Mapping[str, expect.Expectation]:
         """
-        Read `expect.toml`: how the starter and each wrong answer are rejected.
+        Read from `expect.toml` how the starter and each wrong answer are rejected.
 
         Raises:
-            TaskyardError: It does not name exactly these, or an entry is incomplete.
+            TaskyardError: A variant is missing or unknown, or its table is incomplete.
         """
         return expect.read(self.folder / "expect.toml", ("starter", *self.wrong), self.right)
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """One chapter; `notebook` is where it is built to, whether or not it has been."""
+    """One chapter; `notebook` is the path of its notebook, even before that is built."""
 
     number: int
     slug: str
@@ -145,7 +145,7 @@ class Chapter:
 
     @cached_property
     def title(self) -> str:
-        """Its first heading without the number; made of the slug where the page has no title."""
+        """Its first heading without the number, or its slug if the page has no title."""
         found = self._page.headings[:1]
         if found and found[0].level == 1:
             return re.sub(r"^\d+\s*[·.:–—-]*\s*", "", found[0].text)
@@ -153,7 +153,7 @@ class Chapter:
 
     @cached_property
     def question(self) -> str:
-        """The question it answers: the first line above its first section that asks one, or ''."""
+        """The question that it answers: the first one above its first section; empty if none."""
         return next((line for line in self._page.opening if line.endswith("?")), "")
 
 
@@ -167,14 +167,13 @@ class Course:
     @classmethod
     def discover(cls, root: Path = ROOT) -> Course:
         """
-        Find everything by its name; no page is read.
+        Find everything by its name, without reading a page.
 
-        Every command begins with this, a learner's too. What only an author can mend is left to
-        `faults`.
+        Every command begins with this, so it leaves to `faults` what only an author can mend.
 
         Raises:
-            TaskyardError: All that is wrong with names and structure: bad names, repeated numbers
-                and slugs, labs with parts missing, and labs, cards and notebooks without a chapter.
+            TaskyardError: Names or structure are wrong: bad names, repeated numbers and slugs, labs
+                with missing parts, or labs, cards and notebooks without a chapter.
         """
         root = root.resolve()
         faults: list[Fault] = []
@@ -206,10 +205,10 @@ class Course:
 
     def faults(self) -> list[Fault]:
         """
-        Look for authors' mistakes: dead links, chapters without a title, bad `expect.toml` files.
+        Return authors' mistakes: dead links, chapters without a title, bad `expect.toml` files.
 
-        The tests and the commands for authors ask this. A learner's command does not: a dead link
-        is no reason to keep a lab from running.
+        The tests and the commands for authors call this. A learner's command does not, because a
+        dead link is no reason to keep a lab from running.
         """
         found: list[Fault] = []
         for lab in self.labs:
@@ -223,7 +222,7 @@ class Course:
         pages += [self.root / name for name in ("README.md", "CONTRIBUTING.md", "GLOSSARY.md")]
         found += links.dead(self.root, pages)
         for chapter in self.chapters:
-            with suppress(TaskyardError):  # it cannot be read, as the links have said
+            with suppress(TaskyardError):  # `dead` has reported a page that cannot be read
                 found += _untitled(chapter)
         return found
 
@@ -236,7 +235,7 @@ class Course:
         Return the chapter with a number (7, "7", "07"), a slug or both ("07-replicas").
 
         Raises:
-            TaskyardError: There is none; names those that are.
+            TaskyardError: There is no such chapter; the hint lists the chapters, or a close one.
         """
         for chapter in self.chapters:
             names = {str(chapter.number), f"{chapter.number:02}", chapter.slug, chapter.path.stem}
@@ -250,7 +249,7 @@ class Course:
         Return the lab with a number, a slug or both.
 
         Raises:
-            TaskyardError: There is none; names those that are.
+            TaskyardError: There is no such lab; the hint lists the labs, or a close one.
         """
         for lab in self.labs:
             if str(key) in {str(lab.number), f"{lab.number:02}", lab.slug, lab.folder.name}:

@@ -19,9 +19,9 @@ class Expectation:
     How a variant is rejected.
 
     Attributes:
-        requirement: The first one that fails.
-        message: A part of what the check then says.
-        engine: `docker` where no other engine can reject it; empty where each of them does.
+        requirement: The first requirement that fails.
+        message: A part of the check's report about it.
+        engine: `docker` if only Docker can reject it; empty if every engine does.
     """
 
     requirement: str
@@ -31,14 +31,14 @@ class Expectation:
 
 def read(path: Path, wanted: Sequence[str], right: Sequence[str] = ()) -> Mapping[str, Expectation]:
     """
-    Read the file: one table for each variant that must be rejected.
+    Read an `expect.toml`, which has one table for each variant that must be rejected.
 
     Args:
-        wanted: `starter` and the names of the wrong answers; these exactly.
-        right: The names of the right answers, which nothing rejects.
+        wanted: The variants that must have a table: `starter` and the wrong answers.
+        right: The right answers, which must have none.
 
     Raises:
-        TaskyardError: A table is missing, is too many or is incomplete; says all of them.
+        TaskyardError: Tables are missing, unexpected or incomplete; one fault for each.
     """
     text = path.read_text(encoding="utf-8")
     try:
@@ -50,7 +50,7 @@ def read(path: Path, wanted: Sequence[str], right: Sequence[str] = ()) -> Mappin
         raise TaskyardError(what, path=path, line=int(at[1]) if at else None, hint=cure) from error
     faults = [
         Fault(
-            f"`{name}` is missing: nothing says how it is rejected",
+            f"the table `{name}` is missing: it says how this variant is rejected",
             path,
             hint=f"add a table `[{name}]` with `requirement` and `message`",
         )
@@ -60,7 +60,7 @@ def read(path: Path, wanted: Sequence[str], right: Sequence[str] = ()) -> Mappin
     for name, table in tables.items():
         line = _table_line(text, name)
         if name in right:
-            what = f"`{name}` is a right answer, and a right answer is not rejected"
+            what = f"`{name}` is a right answer, which must not be rejected"
             faults.append(Fault(what, path, line, "remove it"))
         elif name not in wanted:
             close = get_close_matches(name, [one for one in wanted if one not in tables], n=1)
@@ -68,8 +68,8 @@ def read(path: Path, wanted: Sequence[str], right: Sequence[str] = ()) -> Mappin
             what = f"`{name}` is neither the starter nor a folder of `wrong/`"
             faults.append(Fault(what, path, line, cure))
         elif not _is_expectation(table):
-            what = f"`{name}` must hold `requirement`, `message` and nothing else but `engine`"
-            cure = 'give it these two as texts; `engine` is left out or "docker"'
+            what = f"`{name}` must hold `requirement` and `message`, and may hold `engine`"
+            cure = 'write these two as texts; `engine` can only be "docker"'
             faults.append(Fault(what, path, line, cure))
     if faults:
         raise TaskyardError.of(faults)

@@ -1,4 +1,4 @@
-"""Names in the course: `NN-slug` for whatever belongs to a chapter."""
+"""The names in the course: everything that belongs to a chapter is called `NN-slug`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CURE = (
 
 
 def entries(folder: Path) -> Iterator[Path]:
-    """Yield what a folder holds, sorted, without hidden and skipped names."""
+    """Yield the entries of a folder, sorted, except those whose name begins with `.` or `_`."""
     if folder.is_dir():
         yield from sorted(path for path in folder.iterdir() if path.name[0] not in "._")
 
@@ -26,10 +26,12 @@ def named(
     folder: Path, suffix: str, faults: list[Fault], *, others: bool = False
 ) -> Iterator[Path]:
     """
-    Yield what is named `NN-slug` plus the suffix (none: a folder); anything else is a fault.
+    Yield the entries of a folder that are named `NN-slug` plus a suffix.
 
     Args:
-        others: Whether files with another suffix may lie there.
+        suffix: Such as `.md`; an empty one stands for folders.
+        faults: Receives a fault for each other entry.
+        others: Whether entries with another suffix are allowed.
     """
     for path in entries(folder):
         if path.is_dir() if not suffix else path.suffix == suffix and path.is_file():
@@ -48,12 +50,12 @@ def named(
 
 
 def number(path: Path) -> int:
-    """Return the place in the course."""
+    """Return the number in a name, which is the place in the course."""
     return int(path.name[:2])
 
 
 def slug(path: Path) -> str:
-    """Return the name without the number."""
+    """Return the slug in a name: all but the number and the suffix."""
     return path.name.partition(".")[0][3:]
 
 
@@ -78,7 +80,7 @@ def repeated(chapters: list[Path]) -> Iterator[Fault]:
 
 
 def orphans(kind: str, paths: list[Path], chapters: list[Path]) -> Iterator[Fault]:
-    """Yield a fault for each lab, card file or notebook that no chapter has the name of."""
+    """Yield a fault for each lab, card file or notebook without a chapter of the same name."""
     names = {path.stem: path for path in chapters}
     for path in paths:
         stem = path.name.partition(".")[0]

@@ -1,4 +1,4 @@
-"""A new chapter from the templates: text, lab and cards under the next number."""
+"""Make a new chapter from the templates: its text, lab and cards, under the next number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def create(course: Course, slug: str) -> list[Path]:
     Copy the templates for a new chapter and fill in its number, slug and title.
 
     Returns:
-        The files written, sorted. Nothing is written where anything is wrong.
+        The new files, sorted. If anything is wrong, no file is written.
 
     Raises:
         TaskyardError: The name is no slug or is taken, a template is missing, the course has 99
@@ -68,7 +68,7 @@ def _bad_name(course: Course, slug: str) -> list[Fault]:
             return [Fault("the chapter has no name", hint=cure)]
         what = f"`{slug}` cannot name a chapter: use a-z, 0-9 and single hyphens, a letter first"
         if re.match(r"^\d\d?-", slug):
-            what = f"`{slug}` begins with a number: the next one is given by itself"
+            what = f"`{slug}` begins with a number, but the next number is added for you"
         return [Fault(what, hint=cure)]
     taken = {chapter.slug: chapter for chapter in course.chapters}
     if slug not in taken:
@@ -107,7 +107,7 @@ def _write(new: dict[Path, tuple[bytes, int]]) -> None:
             path.write_bytes(content)
             path.chmod(mode)
     except OSError as error:
-        with suppress(OSError):  # the last file may not be there
+        with suppress(OSError):  # the last file may not have been made
             for path in files:
                 path.unlink()
         for folder in reversed(folders):

@@ -1,1 +1,1 @@
-"""Chapters to notebooks: convert, execute, normalise; and what a notebook opens and shows."""
+"""Chapters to notebooks: convert, execute, normalise; and the helpers that notebooks import."""

@@ -1,4 +1,4 @@
-"""Build the notebook that is committed: executed, and the same bytes every time."""
+"""Build the notebook of a chapter: executed, and the same bytes on every build."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 def build(chapter: Path, notebook: Path, fresh: bool = False, timeout_s: float = 120.0) -> bool:
     """
-    Write a chapter's notebook.
+    Execute a chapter and write its notebook.
 
     Args:
-        chapter: Its Markdown.
+        chapter: The chapter's Markdown.
         notebook: The file to write; its folder is the kernel's working directory.
-        fresh: Renew the outputs of cells that measure, too.
-        timeout_s: Deadline of each cell.
+        fresh: Whether to renew the outputs of cells that measure as well.
+        timeout_s: The deadline of each cell.
 
     Returns:
         Whether the file changed.
 
     Raises:
-        TaskyardError: The chapter has faults, or a cell failed; the old notebook stays.
+        TaskyardError: The chapter has faults, or a cell failed; the old notebook is kept.
     """
     conversion = read_chapter(chapter)
     new = conversion.notebook
@@ -49,7 +49,7 @@ def build(chapter: Path, notebook: Path, fresh: bool = False, timeout_s: float =
 
 def is_current(chapter: Path, notebook: Path) -> bool:
     """
-    Whether a notebook is what its chapter converts to, with every cell run.
+    Tell whether a notebook is what its chapter converts to, with every cell run in order.
 
     Raises:
         TaskyardError: The chapter has faults.
@@ -68,12 +68,12 @@ def is_current(chapter: Path, notebook: Path) -> bool:
 
 def normalise(notebook: NotebookNode, old: NotebookNode | None) -> None:
     """
-    Remove from an executed notebook, in place, what differs from run to run.
+    Remove from an executed notebook, in place, everything that differs from run to run.
 
     Args:
-        notebook: Executed.
-        old: The notebook committed before. A cell that measures keeps its output while its source
-            is the same, so that building again changes nothing.
+        notebook: The executed notebook.
+        old: The notebook to replace. A cell that measures keeps the output that it has there as
+            long as its source is the same, so that building again changes nothing.
     """
     notebook.metadata = notebook_metadata()
     kept = (
@@ -90,7 +90,7 @@ def normalise(notebook: NotebookNode, old: NotebookNode | None) -> None:
         for output in cell.outputs:
             if "execution_count" in output:
                 output.execution_count = number
-            if output.output_type == "error":  # frames contain paths of this machine
+            if output.output_type == "error":  # its frames contain paths of this machine
                 output.traceback = [f"{output.ename}: {output.evalue}"]
     nbformat.validate(notebook)
 
@@ -108,7 +108,7 @@ def _failed_cell(chapter: Path, conversion: Conversion, error: CellFailedError) 
     cell, line = conversion.notebook.cells[error.index], conversion.lines[error.index]
     raised = [output for output in cell.outputs if output.output_type == "error"]
     traceback = ANSI.sub("", "\n".join(raised[-1].traceback)) if raised else ""
-    # IPython names the failing line of the cell, not of the chapter.
+    # IPython counts lines from the cell's first, not from the chapter's.
     within = re.findall(r"^\s*(?:Cell|File) In\s?\[\d+\], line (\d+)", traceback, re.MULTILINE)
     failed = line + int(within[0]) - 1 if within else line
     shown = "\n".join(

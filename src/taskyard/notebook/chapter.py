@@ -1,4 +1,4 @@
-"""A chapter's Markdown as a notebook that has not run yet."""
+"""Convert a chapter's Markdown to a notebook without outputs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from taskyard.errors import TaskyardError
 from taskyard.notebook.faults import find_faults
 from taskyard.notebook.links import notebook_link, relink
 
-# Without a kernelspec JupyterLab asks for one at every opening. `language_info` has no `version`:
-# each patch release of Python would change each notebook.
+# Without a kernelspec, JupyterLab asks for one whenever the notebook is opened. With a `version` in
+# `language_info`, each patch release of Python would change every notebook.
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {
@@ -27,17 +27,17 @@ METADATA = {
     },
 }
 
-# jupytext records blank lines here, to convert a notebook back; we never do.
+# jupytext counts blank lines here for the way back to Markdown, which nobody goes.
 JUPYTEXT_KEYS = ("lines_to_next_cell", "lines_to_end_of_cell_marker")
 
 
 @dataclass(frozen=True)
 class Conversion:
     """
-    A chapter's notebook, and where each cell comes from.
+    A chapter's notebook, and the places of its cells in the chapter.
 
     Attributes:
-        lines: For each cell, the line of the chapter where its source begins, counted from 1.
+        lines: The line of the chapter, from 1, in which the source of each cell begins.
     """
 
     notebook: NotebookNode
@@ -55,7 +55,7 @@ def convert(chapter: Path) -> NotebookNode:
 
 
 def read_chapter(chapter: Path) -> Conversion:
-    """Convert a chapter and keep the lines; raises as `convert` does."""
+    """Convert a chapter and keep the lines of its cells; raises as `convert` does."""
     text = chapter.read_text(encoding="utf-8")
     notebook: NotebookNode = jupytext.reads(text, fmt="md")
     for cell in notebook.cells:
@@ -71,8 +71,8 @@ def read_chapter(chapter: Path) -> Conversion:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = relink(cell.source, notebook_link)
-        # jupytext draws ids at random. An id that follows from the source also says whether an
-        # output that was kept still belongs to its cell.
+        # jupytext's ids are random. An id made of the source is stable, and tells whether an output
+        # in the old notebook still belongs to the cell.
         digest = hashlib.sha256(f"{cell.cell_type}\0{cell.source}".encode()).hexdigest()[:10]
         seen[digest] = seen.get(digest, 0) + 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
@@ -91,7 +91,7 @@ def _join(
     """
     Join consecutive Markdown cells.
 
-    jupytext begins a new cell at two blank lines, even inside `~~~` and `<details>`.
+    jupytext begins a new cell after two blank lines, even inside `~~~` and `<details>`.
     """
     joined: list[tuple[NotebookNode, int]] = []
     for cell, line in zip(cells, lines, strict=True):
@@ -105,7 +105,7 @@ def _join(
 
 
 def _lines(cells: list[NotebookNode], text: list[str]) -> list[int]:
-    """Find each cell in the text: jupytext keeps the lines as they are, in their order."""
+    """Find the line of each cell in the text, whose lines and order jupytext keeps."""
     found, start = [], 0
     for cell in cells:
         source = cell.source.splitlines()

@@ -1,4 +1,4 @@
-"""How a notebook shows pictures and errors."""
+"""Set up how a notebook shows pictures and errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from taskyard.errors import TaskyardError
 
-# The same pixels on every machine: the font comes with matplotlib.
+# Pictures have the same pixels on every machine, because this font comes with matplotlib.
 FIGURES: dict[str, Any] = {
     "figure.figsize": (7, 3),
     "figure.dpi": 100,
@@ -18,12 +18,17 @@ FIGURES: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
 }
 
-# Otherwise the picture contains the version of matplotlib.
+# Without `Software`, the file would contain the version of matplotlib.
 SAVED: dict[str, Any] = {"bbox_inches": "tight", "metadata": {"Software": None}}
 
 
 def set_up_display(folder: Path) -> None:
-    """Make pictures repeatable and tracebacks short; outside a notebook there is nothing to do."""
+    """
+    Make the pictures of this notebook repeatable and its tracebacks short.
+
+    Args:
+        folder: The lab's files, whose frames a traceback keeps.
+    """
     if "IPython" not in sys.modules:
         return
     from IPython.core.getipython import get_ipython
@@ -31,9 +36,9 @@ def set_up_display(folder: Path) -> None:
     shell: Any = get_ipython()
     if shell is None:
         return
-    # On a new machine, it sometimes says on stderr that it is building its cache.
+    # On a new machine, matplotlib may report on stderr that it builds its font cache.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    # Read when matplotlib is first imported, so that a chapter without pictures need not import it.
+    # IPython reads these when a chapter first imports matplotlib, if it ever does.
     shell.config.InlineBackend.rc = FIGURES
     shell.config.InlineBackend.print_figure_kwargs = SAVED
     if "matplotlib_inline" in sys.modules:
@@ -59,12 +64,12 @@ def set_up_display(folder: Path) -> None:
 
 
 def _own_frames(traceback: TracebackType | None, folder: Path) -> TracebackType | None:
-    """Leave out the frames of libraries: what remains is the cell's code and the lab's files."""
+    """Return a traceback without frames of libraries, so that cells and the lab's files remain."""
     if traceback is None:
         return None
     rest = _own_frames(traceback.tb_next, folder)
     file = Path(traceback.tb_frame.f_code.co_filename)
-    # ipykernel compiles a cell under a path that contains the process id.
+    # ipykernel compiles a cell under the path `…/ipykernel_PID/…`.
     if file.is_relative_to(folder) or file.parent.name.startswith("ipykernel_"):
         return TracebackType(rest, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)
     return rest

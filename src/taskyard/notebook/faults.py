@@ -1,4 +1,4 @@
-"""What must not be in a chapter: mistakes that nobody would notice in the notebook."""
+"""Mistakes in a chapter that nobody would notice in its notebook."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Placed = tuple[NotebookNode, int]
 
 def find_faults(chapter: Path, text: str, cells: list[Placed]) -> list[Fault]:
     """
-    Collect what a chapter's notebook could not show or reproduce, in the order of the lines.
+    Return a fault for each thing that a notebook could not show or reproduce, sorted by line.
 
     Args:
         chapter: The path of the chapter, for the faults.
         text: The chapter's text.
-        cells: jupytext's cells, each with the line of the chapter where its source begins.
+        cells: jupytext's cells, each with the line of the chapter in which its source begins.
     """
     tokens = PARSER.parse(text)
     found = [
@@ -68,7 +68,7 @@ def _in_text(
         if is_python and first + 1 not in first_lines:
             yield (
                 first,
-                "a ```python fence in a list or a quote is no cell",
+                "a ```python fence in a list or a quotation does not become a cell",
                 "move it out, or write ~~~python",
             )
     depth_at = _details(lines, tokens)
@@ -78,14 +78,14 @@ def _in_text(
             what = "a line in a fence of another kind would begin a cell"
             yield first, what, "indent it: a cell begins with ``` in the first column"
         elif depth_at[first - 1]:
-            what = "a cell inside `<details>` cuts the block and shows what it folds"
+            what = "a cell inside `<details>` would split the block and show what it folds"
             yield first, what, "write ~~~python"
     if lines and depth_at[-1]:
         yield len(lines), "a `<details>` has no `</details>`", "close it"
 
 
 def _details(lines: list[str], tokens: list[Token]) -> list[int]:
-    """Return how many `<details>` are open before each line, and after the last one."""
+    """Return the number of `<details>` that are open before each line, and after the last one."""
     change = [0] * (len(lines) + 1)
     for token in tokens:
         if token.type == "html_block" and token.map:
@@ -114,7 +114,7 @@ def _in_code(cell: NotebookNode, line: int, text: str) -> Iterator[tuple[int, st
         if re.match(r"\s*#\s*(NBVAL_|PYTEST_VALIDATE)", row):
             yield (
                 number,
-                f"`{row.strip()}` switches the comparison off where nobody sees it",
+                f"`{row.strip()}` switches off the comparison of outputs where no reader sees it",
                 (f'tag the fence: ```python why="…" tags=["{IGNORE_OUTPUT}"]'),
             )
     try:
@@ -125,7 +125,7 @@ def _in_code(cell: NotebookNode, line: int, text: str) -> Iterator[tuple[int, st
     if _ends_with_semicolon(source):
         yield (
             line + source.rstrip().count("\n"),
-            "a `;` at the end hides a value here and not in the test",
+            "a `;` at the end hides a value in the notebook but not in the test",
             ("assign it: `_ = …`"),
         )
     assert isinstance(tree, ast.Module)
@@ -142,7 +142,7 @@ def _not_python(
     if match := re.match(r"%%\w+|[%!?]\S*", row):
         return (
             line + number,
-            f"`{match[0]}` is not Python and prints what differs from run to run",
+            f"`{match[0]}` is not Python, and its output differs from run to run",
             ("call a helper that shows the command line it runs"),
         )
     return line + number, f"this does not parse: {error.msg}", "mend the cell, or write ~~~python"
@@ -171,7 +171,7 @@ def _ends_with_semicolon(source: str) -> bool:
 
 
 def _unstable(node: ast.AST) -> tuple[str, str] | None:
-    """Return what is wrong with a piece of Python and what to do about it, or None."""
+    """Return what makes the output of a piece of Python unstable and what to do, or None."""
     name = (
         node.id
         if isinstance(node, ast.Name)
@@ -200,6 +200,6 @@ def _unstable(node: ast.AST) -> tuple[str, str] | None:
 
 def _child(call: str) -> tuple[str, str]:
     return (
-        f"`{call}` lets a child write past the notebook",
+        f"the output of `{call}` bypasses the notebook",
         "pass `capture_output=True` and print what you need",
     )

@@ -1,10 +1,10 @@
 """
-Hold the temporary folder of one notebook run, and outlive whoever runs it.
+Remove the temporary folder and the kernels of a notebook run, even if its builder is killed.
 
-Started as `python -I -S guard.py PARENT` with a pipe on stdin. Makes a folder in PARENT, prints it,
-reads the process groups of kernels, and waits for the end of the pipe. The pipe always ends, even
-when the other side is killed with SIGKILL. The line `done` means that the kernels have ended by
-themselves.
+The builder starts `python -I -S guard.py PARENT` with a pipe on stdin. The guard makes a folder in
+PARENT and prints its path. It reads the process groups of kernels, one on each line, until the pipe
+ends, which it does even if the builder gets SIGKILL. Then it kills the groups, unless one line is
+`done`, which says that the kernels have ended by themselves, and removes the folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tempfile
 
 
 def main() -> None:
-    """Make the folder, wait for the end of stdin, and leave nothing behind."""
+    """Make the folder, wait for the end of stdin, kill the groups and remove the folder."""
     folder = tempfile.mkdtemp(prefix="taskyard-notebook-", dir=sys.argv[1])
     print(folder, flush=True)
     lines = sys.stdin.read().split()

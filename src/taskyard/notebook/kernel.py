@@ -28,8 +28,8 @@ SET = {
     "COLUMNS": "100",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
-# PYTHONHASHSEED must stay unset: an output that depends on the order of a set must fail here and
-# not on a learner's machine. ipykernel looks at PYTEST_CURRENT_TEST.
+# PYTHONHASHSEED is unset so that an output that depends on the order of a set fails in the build,
+# and PYTEST_CURRENT_TEST because ipykernel reads it.
 UNSET = (
     "CLICOLOR_FORCE",
     "FORCE_COLOR",
@@ -44,7 +44,7 @@ UNSET = (
 
 
 class CellFailedError(Exception):
-    """A cell of a notebook failed; `index` counts all cells from 0."""
+    """A cell of a notebook failed; `index` is its place among all cells, from 0."""
 
     def __init__(self, index: int, reason: str) -> None:
         super().__init__(reason)
@@ -52,7 +52,7 @@ class CellFailedError(Exception):
 
 
 def kernel_environment(base: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment in which a notebook's outputs are the same on every machine."""
+    """Return an environment in which a notebook's outputs are the same on every machine."""
     path = [str(Path(taskyard.__file__).parents[1]), *filter(None, [base.get("PYTHONPATH")])]
     kept = {name: value for name, value in base.items() if name not in UNSET}
     return kept | SET | {"PYTHONPATH": os.pathsep.join(path)}
@@ -65,11 +65,11 @@ def execute(notebook: NotebookNode, folder: Path, timeout_s: float = 120.0) -> N
     Args:
         notebook: Receives the outputs, including those of the cells before one that fails.
         folder: The kernel's working directory.
-        timeout_s: Deadline of each cell.
+        timeout_s: The deadline of each cell.
 
     Raises:
-        CellFailedError: A cell raised and is not tagged `raises-exception`, its deadline passed, or
-            the kernel ended in it.
+        CellFailedError: A cell raised an error without the tag `raises-exception`, missed its
+            deadline, or ended the kernel.
     """
     client = _Client(
         notebook,
@@ -87,8 +87,8 @@ def execute(notebook: NotebookNode, folder: Path, timeout_s: float = 120.0) -> N
         client.guard = guard
         kernel = client.create_kernel_manager()
         kernel.transport_encryption = "auto"  # otherwise ipykernel 7.4 warns on stderr
-        kernel.kernel_spec_manager.kernel_dirs = []  # this interpreter, not the user's `python3`
-        kernel.transport = "ipc"  # a TCP port may be lost between being picked and being bound
+        kernel.kernel_spec_manager.kernel_dirs = []  # use this interpreter, not a user's kernel
+        kernel.transport = "ipc"  # another process may take a TCP port before the kernel binds it
         kernel.connection_file = str(guard.folder / "kernel.json")
         own = {
             "IPYTHONDIR": str(guard.folder / "ipython"),  # not the user's profile
@@ -108,7 +108,7 @@ def execute(notebook: NotebookNode, folder: Path, timeout_s: float = 120.0) -> N
 
 @dataclass(frozen=True)
 class _Guard:
-    """Start a process that removes the folder and ends the kernels once this process is gone."""
+    """The running `guard.py`: its folder, and the pipe that tells it which kernels to end."""
 
     folder: Path
     pipe: IO[str]
@@ -126,7 +126,7 @@ def _guarded() -> Iterator[_Guard]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is meant for the builder
+        start_new_session=True,  # so that Ctrl-C reaches the builder alone
     ) as process:
         assert process.stdin and process.stdout
         guard = _Guard(Path(process.stdout.readline().strip()), process.stdin)
@@ -136,10 +136,10 @@ def _guarded() -> Iterator[_Guard]:
 
 class _Client(NotebookClient):
     """
-    Tells the guard about its kernel as soon as that starts; a kernel leads its own process group.
+    A client that reports its kernel, which leads a process group, to the guard.
 
     Attributes:
-        index: Of the cell that runs, from 0.
+        index: The place of the cell that runs, from 0.
     """
 
     guard: _Guard
@@ -152,8 +152,8 @@ class _Client(NotebookClient):
         return await super().async_execute_cell(cell, cell_index, *options, **more)
 
     async def async_start_new_kernel(self, **options: Any) -> None:
-        # nbclient's own handlers turn Ctrl-C into an AssertionError; without them it is a
-        # KeyboardInterrupt, SIGTERM ends the builder, and the guard does the rest.
+        # nbclient's handlers turn Ctrl-C into an AssertionError. Without them it raises
+        # KeyboardInterrupt, SIGTERM ends the builder, and the guard cleans up.
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().remove_signal_handler(number)
         await super().async_start_new_kernel(**options)

@@ -1,4 +1,4 @@
-"""Change links in Markdown: they are found as tokens, and replaced in the text."""
+"""Change the links of a Markdown text: they are found as tokens, and replaced in the source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from taskyard.pages.parser import AS_WRITTEN
 
-# What is no link although it looks like one: an escaped character, and code in a line
+# Escaped characters and code in a line, which may look like a link
 _PASSED_OVER = r"\\.|(?<!`)(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)"
 _IN_TEXT = r"\]\(\s*<?"
 _IN_DEFINITION = r"^(?:[ >*+-]|\d+[.)])*\[[^\]]+\]:\s*<?"
@@ -19,11 +19,11 @@ _IN_DEFINITION = r"^(?:[ >*+-]|\d+[.)])*\[[^\]]+\]:\s*<?"
 
 def relink(markdown: str, change: Callable[[str], str]) -> str:
     """
-    Change the targets of the relative links and pictures in a text.
+    Return a text with the targets of its relative links and pictures changed.
 
     Args:
-        markdown: The text; links in code are not links.
-        change: Takes a link's target as it is written and returns the new one.
+        markdown: The text; what looks like a link in code stays.
+        change: Maps a target, as it is written, to the new one.
     """
     environment: dict[str, Any] = {}
     lines = markdown.split("\n")
@@ -37,7 +37,7 @@ def relink(markdown: str, change: Callable[[str], str]) -> str:
 
 
 def notebook_link(target: str) -> str:
-    """Point a link from one chapter to another at that chapter's notebook, not at its Markdown."""
+    """Turn the target of a link to another chapter's Markdown into that chapter's notebook."""
     path = urlsplit(target).path
     if "/" not in path and PurePosixPath(path).suffix == ".md":
         return target.replace(path, f"{path.removesuffix('.md')}.ipynb", 1)
@@ -51,7 +51,7 @@ def _change(
     targets: Iterable[object],
     change: Callable[[str], str],
 ) -> None:
-    """Change the targets in the lines from `place[0]` up to `place[1]`, which all stay lines."""
+    """Change targets in the lines from `place[0]` up to `place[1]`; their number stays the same."""
     relative = {one for one in targets if isinstance(one, str) and _is_relative(one)}
     if not relative:
         return
@@ -69,7 +69,7 @@ def _change(
 
 
 def _written(target: str) -> str:
-    """Return a pattern for a target as it may stand in Markdown, where any mark may be escaped."""
+    """Return a pattern for a target in Markdown source, where punctuation may be escaped."""
     marks = {mark: rf"\\?{re.escape(mark)}" for mark in punctuation} | {"&": r"(?:\\?&|&amp;)"}
     return "".join(marks.get(one, re.escape(one)) for one in target)
 

@@ -1,13 +1,13 @@
 """
-What a chapter's first cell opens: a lab's files to work on, and its stack.
+Open a lab in the first cell of a chapter: a copy of its files, and its stack.
 
     from taskyard.notebook.workbench import open_lab
 
     bench = open_lab("first-task")
     bench.up()
 
-Everything happens in a temporary copy: a chapter never touches the learner's desk. The copy and the
-processes go when the kernel does, even if it is killed.
+Everything happens in a temporary copy, so a chapter never touches the learner's desk. The copy and
+the processes go when the kernel does, even if that is killed.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Bench:
     A temporary copy of a lab's files, on `sys.path`, and the stack that its Compose file describes.
 
     Attributes:
-        folder: Where the copy is.
-        stack: Not up yet; `up()` starts it. It has all the methods that a chapter needs.
+        folder: The copy.
+        stack: The stack, which `up()` starts.
     """
 
     def __init__(self, lab: Lab, variant: str, folder: Path) -> None:
@@ -49,7 +49,7 @@ class Bench:
         sys.path.insert(0, str(folder))
 
     def up(self) -> None:
-        """Start the stack, and set the environment so that this process reaches its Redis."""
+        """Start the stack, and set this process's environment so that it can reach the Redis."""
         self.stack.up()
         self.connect()
 
@@ -70,7 +70,7 @@ class Bench:
                     os.environ[name] = url._replace(netloc=address).geturl()
 
     def close(self) -> None:
-        """Stop the stack and remove the copy; modules imported from it are forgotten."""
+        """Stop the stack, remove the copy, and forget the modules that were imported from it."""
         self.stack.close()
         if str(self.folder) in sys.path:
             sys.path.remove(str(self.folder))
@@ -84,17 +84,17 @@ class Bench:
 
 class Files:
     """
-    A temporary copy of a lab's files and nothing that runs: for a lab whose stack needs Docker.
+    A temporary copy of a lab's files, for a chapter that does not start the lab's stack.
 
     Attributes:
-        folder: Where the copy is.
+        folder: The copy.
     """
 
     def __init__(self, lab: Lab, variant: str, folder: Path) -> None:
         self.folder = folder
         name = project_prefix(lab.slug) + secrets.token_hex(3)
         run = Run(read(folder / COMPOSE_FILE), name, temporary_folder() / name, remove=[folder])
-        self._holder = Holder(run, "local")  # it starts nothing, and only removes the copy
+        self._holder = Holder(run, "local")  # it only removes the copy in the end
         self._name = f"files of lab {lab.slug}, {variant}"
 
     def close(self) -> None:
@@ -112,12 +112,12 @@ def open_lab(lab: str | int, variant: str = "solution", course: Course | None = 
     """
     Copy a lab's files to a temporary folder that this process can import from.
 
-    Opening a lab closes the one that was open, so that a first cell can run twice.
+    This closes the lab that was open before, so that a first cell can be run again.
 
     Args:
-        lab: Slug or number.
-        variant: "starter", "solution", or the name of a wrong answer.
-        course: Default: the course that this package belongs to.
+        lab: The lab's slug or number.
+        variant: "starter", "solution", or the name of another right or wrong answer.
+        course: None means the course that this package belongs to.
 
     Raises:
         TaskyardError: There is no such lab or variant.
@@ -128,7 +128,7 @@ def open_lab(lab: str | int, variant: str = "solution", course: Course | None = 
 
 def open_files(lab: str | int, variant: str = "solution", course: Course | None = None) -> Files:
     """
-    Copy a lab's files to a temporary folder, and start nothing; see `open_lab`.
+    Copy a lab's files to a temporary folder without a stack; otherwise as `open_lab`.
 
     Raises:
         TaskyardError: There is no such lab or variant.
@@ -141,11 +141,12 @@ def open_stack(
     lab: str | int, folder: str, compose: str = COMPOSE_FILE, course: Course | None = None
 ) -> Bench:
     """
-    Copy another folder of a lab, one that its demo uses, as `open_lab` copies a variant.
+    Open another folder of a lab, such as one that its demo uses, as `open_lab` opens a variant.
 
     Args:
-        compose: Which file of it becomes `compose.yaml`.
-        course: Default: the course that this package belongs to.
+        folder: The folder's name in the lab.
+        compose: The file in it that becomes `compose.yaml` in the copy.
+        course: None means the course that this package belongs to.
     """
     found = (course or Course.discover()).lab(lab)
     source = found.folder / folder
@@ -167,7 +168,7 @@ def _open_copy(
         copy(folder)
         bench = opened(lab, name, folder)
     except BaseException:
-        shutil.rmtree(folder)  # no guard knows of it yet
+        shutil.rmtree(folder)  # no supervisor knows of the copy yet
         raise
     _open = bench
     set_up_display(folder)

@@ -1,1 +1,1 @@
-"""Markdown pages: read once, checked block by block, their links followed."""
+"""Markdown pages: reading them, and checking their blocks and links."""

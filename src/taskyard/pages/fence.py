@@ -1,4 +1,4 @@
-"""Fenced blocks of a page: each language is compiled, parsed or looked up, or it is a fault."""
+"""Check the fenced blocks of a page: each is compiled, parsed or looked up, by its language."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from taskyard.errors import Fault, TaskyardError
 from taskyard.pages.page import Fence, Page
 
 Trouble = Iterator[tuple[int, int, str]]
-"""A fault in a block: its line and column in the block, counted from 1, and the sentence."""
+"""Faults of a block, each with its line and column in the block, from 1, and what is wrong."""
 
 _INSTRUCTIONS = """
 ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL
@@ -45,17 +45,17 @@ _TIMEOUT_S = 60.0
 
 
 def how(fence: Fence) -> str:
-    """Describe what `check` does with a block, in two or three words."""
+    """Return what `check` does with a block, in two or three words."""
     return _CHECKS[fence.language][0] if fence.language in _CHECKS else "unknown"
 
 
 def check(fence: Fence, page: Path, root: Path | None) -> list[Fault]:
     """
-    Check one block in the way that its language calls for.
+    Return the faults of one block, in the terms of its language.
 
     Args:
-        page: The file that it stands in, for the messages.
-        root: The repository whose make targets and commands the block may use.
+        page: The file of the block, for the messages.
+        root: As for `trouble`.
     """
     if fence.language not in _CHECKS:
         known = ", ".join(f"`{name}`" for name in _CHECKS)
@@ -74,17 +74,17 @@ def trouble(language: str, text: str, root: Path | None = None) -> Trouble:
     Yield the faults of a text in one of the languages that `check` knows.
 
     Args:
-        root: The repository whose make targets and commands it may use. Without one the text is
-            only parsed: nothing in it is looked up.
+        root: The repository whose make targets and commands the text may use. None means that the
+            text is only parsed, and that nothing in it is looked up.
     """
     try:
         yield from _CHECKS[language][1](text, root)
-    except (ValueError, RecursionError, MemoryError) as error:  # what the parser accepts anyway
+    except (ValueError, RecursionError, MemoryError) as error:  # a parser's limits
         yield 1, 1, f"this cannot be read: {str(error) or 'it is nested too deeply'}"
 
 
 def _python(text: str, _root: Path | None) -> Trouble:
-    # A cell may begin with a magic of the course, and may use top-level await.
+    # A cell may begin with one of the course's cell magics, and may use `await` at the top level.
     code = re.sub(r"\A%%\w[^\n]*", "", text)
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -131,7 +131,7 @@ def _compose(text: str) -> Trouble:
 
 
 def _dockerfile(text: str, _root: Path | None) -> Trouble:
-    ends: list[str] = []  # of the here-documents still open
+    ends: list[str] = []  # the end marks of the here-documents that are open
     continued = False
     for line, content in enumerate(text.splitlines(), 1):
         if ends:
@@ -143,7 +143,7 @@ def _dockerfile(text: str, _root: Path | None) -> Trouble:
             continue
         if not continued and words[0].upper() not in _INSTRUCTIONS.split():
             column = content.find(words[0]) + 1
-            yield line, column, f"`{words[0]}` is no instruction of a Dockerfile"
+            yield line, column, f"`{words[0]}` is not an instruction of a Dockerfile"
         ends = re.findall(r"<<-?[\"']?(\w+)", content)
         continued = content.rstrip().endswith("\\")
 
@@ -174,7 +174,7 @@ def _mermaid(text: str, _root: Path | None) -> Trouble:
     lines = [line.split()[0] for line in text.splitlines() if line.strip()]
     first = next((word for word in lines if not word.startswith("%%")), "")
     if first.rstrip(";") not in _DIAGRAMS.split():
-        yield 1, 1, f"`{first}` is no kind of Mermaid diagram"
+        yield 1, 1, f"`{first}` is not a kind of Mermaid diagram"
 
 
 def _markdown(text: str, root: Path | None) -> Trouble:
@@ -201,7 +201,7 @@ def _console(text: str, root: Path | None) -> Trouble:
 
 
 def _commands(text: str) -> Iterator[tuple[int, str]]:
-    """Yield each command with the line it starts in; a backslash continues it."""
+    """Yield each command, its continuation lines joined, with the line that it begins in."""
     lines = iter(enumerate(text.splitlines(), 1))
     for line, content in lines:
         if content.startswith("$ "):
@@ -212,7 +212,7 @@ def _commands(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _simple_commands(command: str) -> Iterator[list[str]]:
-    """Split a command line at pipes, `;`, `&&` and the like; drop assignments and redirections."""
+    """Yield the simple commands of a command line, without assignments and redirections."""
     lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words: list[str] = []
@@ -248,13 +248,13 @@ def _unknown(words: list[str], root: Path) -> Iterator[str]:
         if said:
             yield f"`{' '.join(words)}` is not understood: {said}"
     elif name not in _PROGRAMS.split() and not name.startswith("./"):
-        yield f"`{name}` is no program that the course knows: see `_PROGRAMS` in `fence.py`"
+        yield f"`{name}` is not a program that the course knows: see `_PROGRAMS` in `fence.py`"
 
 
 @cache
 def _run(command: tuple[str, ...], python_path: str = "") -> str:
-    """Return the last line of what a failing command says; empty if it succeeds."""
-    # Under `make test`, these would pass the outer make's flags and jobs on to a `make -n`.
+    """Return the last line that a failing command prints; empty if it succeeds."""
+    # Under `make test` these variables would hand the outer make's flags and jobs to `make -n`.
     environment = {
         name: value
         for name, value in os.environ.items()

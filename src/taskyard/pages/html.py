@@ -1,4 +1,4 @@
-"""The HTML inside a Markdown page: the tags, links and text of a piece of it."""
+"""The HTML inside a Markdown page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from html.parser import HTMLParser
 
 
 class Tags(HTMLParser):
-    """The tags that a piece of HTML opens and closes, its links and text; lines count from 0."""
+    """
+    What a piece of HTML holds; lines count from 0.
+
+    Attributes:
+        opened, closed: Names of tags, in order.
+        links: The targets of links and pictures as they are written, each with its line.
+        ids: Everything that a `#fragment` can name.
+        data: The text, line by line, each with its line number.
+        summary: The text of the first `<summary>`.
+    """
 
     def __init__(self) -> None:
         super().__init__()

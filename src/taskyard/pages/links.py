@@ -19,12 +19,12 @@ def dead(root: Path, pages: Iterable[Path]) -> list[Fault]:
     """
     Return one fault for each relative link that leads nowhere.
 
-    A link to a chapter's notebook counts as alive before the notebook is built: the build itself
-    starts with this check.
+    A link to a chapter's notebook is good even before the notebook is built, because the build
+    begins with this check.
 
     Args:
-        root: The repository; a link must stay inside.
-        pages: Markdown files; a missing one is skipped.
+        root: The repository, which no link may leave.
+        pages: Markdown files; those that do not exist are skipped.
     """
     read: dict[Path, Page] = {}
     faults: list[Fault] = []
@@ -73,7 +73,7 @@ def _is_built_later(root: Path, target: Path) -> bool:
 
 
 def _near(path: Path, target: Path) -> str:
-    """Find the name that was meant: the same slug under another number, or one close to it."""
+    """Return a hint with the name that was meant: a slug under its new number, or a close name."""
     missing = target
     while not missing.parent.is_dir():
         missing = missing.parent

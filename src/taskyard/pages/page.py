@@ -27,7 +27,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Link:
-    """Where a link or a picture points to, percent-encoded."""
+    """The target of a link or a picture, percent-encoded, and the line of the link."""
 
     target: str
     line: int
@@ -39,9 +39,10 @@ class Fence:
     One fenced block.
 
     Attributes:
-        language: First word after the fence; empty if there is none.
+        language: The first word after the fence; empty if there is none.
+        text: What stands between the fences.
         markup: The fence itself, such as three backticks.
-        line: Of the opening fence.
+        line: The line of the opening fence.
     """
 
     language: str
@@ -52,7 +53,7 @@ class Fence:
 
 @dataclass(frozen=True)
 class Details:
-    """One folded `<details>` block: the line you click, and the Markdown below it."""
+    """One folded `<details>` block: the line that unfolds it, and the Markdown below that."""
 
     summary: str
     text: str
@@ -61,7 +62,7 @@ class Details:
 
 @dataclass(frozen=True)
 class Prose:
-    """One line of text without its code, or one piece of code in a line of text."""
+    """A piece of text in one line."""
 
     text: str
     line: int
@@ -69,7 +70,7 @@ class Prose:
 
 @dataclass(frozen=True)
 class Block:
-    """One top-level block: a paragraph, a list, a fence; `text` is its source."""
+    """One top-level block, such as a paragraph, a list or a fence; `text` is its source."""
 
     text: str
     line: int
@@ -77,15 +78,16 @@ class Block:
 
 class Page:
     """
-    What a Markdown file holds.
+    The contents of a Markdown file.
 
-    Everything comes from tokens, so code that looks like Markdown stays code.
+    Everything comes from the parser's tokens, so that code that looks like Markdown stays code.
+    Lines count from 1.
     """
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self.text = text
-        # The lines that the parser counts: `splitlines` ends one at a form feed too.
+        # The lines that the parser counts. `splitlines` would also split at a form feed
         self.lines = [line.removesuffix("\n") for line in StringIO(text, newline=None)]
 
     @classmethod
@@ -132,7 +134,7 @@ class Page:
     @cached_property
     def anchors(self) -> frozenset[str]:
         """
-        Return what a `#fragment` may name: the headings as GitHub writes them, and HTML ids.
+        The fragments that a link may name: the headings in GitHub's form, and HTML ids.
 
         Source: the algorithm of github-slugger.
         """
@@ -154,7 +156,7 @@ class Page:
 
     @cached_property
     def fences(self) -> tuple[Fence, ...]:
-        """Fenced blocks; an indented block of code counts as one without a language."""
+        """The fenced blocks; an indented block of code counts as one without a language."""
         return tuple(
             Fence((token.info.split() or [""])[0], token.content, token.markup, _line(token))
             for token in self.tokens
@@ -163,7 +165,7 @@ class Page:
 
     @cached_property
     def prose(self) -> tuple[Prose, ...]:
-        """What a reader reads as sentences: no code, no addresses, no comments."""
+        """The text that is read as sentences, line by line; code in a line is shown as `…`."""
         lines: dict[int, str] = {}
         for token, line in _walk(self.tokens):
             if token.type == "inline":  # the cells of a table share a line
@@ -181,7 +183,7 @@ class Page:
 
     @cached_property
     def inline_code(self) -> tuple[Prose, ...]:
-        """What stands in single backticks."""
+        """The pieces of code in lines of text."""
         return tuple(
             Prose(token.content, line)
             for token, line in _walk(self.tokens)
@@ -190,7 +192,7 @@ class Page:
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
-        """The page's paragraphs, lists, fences and so on, in order."""
+        """The top-level blocks, in order."""
         found = []
         for token in self.tokens:
             if token.level == 0 and token.map and token.nesting >= 0:
@@ -200,7 +202,7 @@ class Page:
 
     @property
     def opening(self) -> Sequence[str]:
-        """The lines of text between the title and the first section, emphasis removed."""
+        """The lines of the paragraphs above the first section, without emphasis."""
         found: list[str] = []
         for place, token in enumerate(self.tokens):
             if token.type == "heading_open" and token.tag == "h2":
@@ -210,7 +212,7 @@ class Page:
         return found
 
     def section(self, title: str) -> Sequence[Token]:
-        """Return the tokens of a second-level section without its heading; none if it is absent."""
+        """Return the tokens below a second-level heading; empty if there is no such heading."""
         found: list[Token] = []
         inside = False
         for place, token in enumerate(self.tokens):
@@ -221,7 +223,7 @@ class Page:
         return found[3:]
 
     def items(self, title: str) -> tuple[str, ...]:
-        """Return the first paragraph of each list item of a section, as one line of source."""
+        """Return the first paragraph of each item of a section's lists, as one line of source."""
         tokens = self.section(title)
         return tuple(
             " ".join(tokens[place + 2].content.split())
@@ -267,7 +269,7 @@ class Page:
             cure = "write `<details><summary>Where to look</summary>`"
             faults.append(Fault("`<details>` has no `<summary>`", self.path, line, cure))
         if not text:
-            # Without an empty line Markdown takes the text for HTML, and so does the code host.
+            # Without an empty line, Markdown takes the text for HTML.
             cure = "leave a line empty after `</summary>` and before `</details>`"
             what = "`<details>` holds no Markdown text"
             faults.append(Fault(what, self.path, line, cure))
@@ -279,7 +281,7 @@ def _line(token: Token) -> int:
 
 
 def _seen(inline: Token) -> str:
-    """Return what a reader sees of a paragraph or heading; code keeps its backticks."""
+    """Return the text of a paragraph or heading without markup; code keeps its backticks."""
     parts = {"text": "{}", "code_inline": "`{}`", "softbreak": "\n", "hardbreak": "\n"}
     return "".join(
         parts[child.type].format(child.content)
@@ -289,7 +291,7 @@ def _seen(inline: Token) -> str:
 
 
 def _walk(tokens: Sequence[Token]) -> Iterator[tuple[Token, int]]:
-    """Yield every token, those inside a paragraph too, with the line that it stands in."""
+    """Yield every token, including those inside a paragraph, with its line."""
     line = 1
     for token in tokens:
         if token.map:

@@ -1,4 +1,4 @@
-"""The one Markdown parser: CommonMark with tables, and YAML front matter as a token of its own."""
+"""The one Markdown parser: CommonMark with tables and YAML front matter."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ class _AsWritten(_Parser):
 PARSER = _Parser()
 
 AS_WRITTEN = _AsWritten()
-"""The same, but it leaves the target of a link alone; `PARSER` encodes what is not ASCII."""
+"""A parser that keeps the target of a link as it is written; `PARSER` percent-encodes it."""
