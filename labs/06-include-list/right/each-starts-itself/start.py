@@ -5,4 +5,6 @@ import sys
 from src.worker.app import app
 
 (queue,) = sys.argv[1:]
-app.worker_main(["worker", "--loglevel=INFO", "--pool=solo", "-Q", queue, "-n", f"{queue}@%h"])
+options = ["--loglevel=INFO", "--pool=solo", f"--queues={queue}", f"--hostname={queue}@%h"]
+# Nobody listens to what a worker tells about itself
+app.worker_main(["worker", *options, "--without-gossip", "--without-heartbeat"])
