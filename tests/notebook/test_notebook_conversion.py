@@ -160,9 +160,9 @@ REFUSED = {
     "a child that writes to the notebook": (
         "'''python\nimport subprocess\nsubprocess.run(['ls'])\n'''\n",
         3,
-        "`subprocess.run` lets a child write",
+        "the output of `subprocess.run` bypasses",
     ),
-    "os.system": ("'''python\nos.system('ls')\n'''\n", 2, "`os.system` lets a child write"),
+    "os.system": ("'''python\nos.system('ls')\n'''\n", 2, "the output of `os.system` bypasses"),
     "a YAML header": ("---\ntitle: x\n---\n\n# X\n", 1, "a YAML header"),
     "a cell in details": (
         "<details>\n<summary>Answer</summary>\n\n'''python\nx = 1\n'''\n\n</details>\n",
