@@ -167,7 +167,7 @@ def test_the_reader_refuses_the_dates_that_compose_rewrites(text: str, tmp_path:
     answer = config(file, ENVIRON)
     assert isinstance(answer, dict), answer
     if answer["services"]["a"]["environment"] != {"DAY": text}:
-        with pytest.raises(TaskyardError, match="is a date for YAML"):
+        with pytest.raises(TaskyardError, match="as a date, which Docker would rewrite"):
             read(file, ENVIRON)
     else:
         assert read(file, ENVIRON).services["a"].environment == {"DAY": text}

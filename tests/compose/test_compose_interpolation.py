@@ -152,7 +152,7 @@ def test_all_wrong_lines_are_reported_with_their_numbers() -> None:
     assert [(fault.line, fault.what) for fault in result.faults] == [
         (1, "`A B=1` does not start with the name of a variable"),
         (3, "`=2` does not start with the name of a variable"),
-        (4, "`b` stands behind the closing '"),
+        (4, "`b` follows the closing '"),
         (5, "the variable `X` is not set: say X"),
         (6, "`'E'=1` does not start with the name of a variable"),
         (7, 'the value that starts with " has no closing "'),

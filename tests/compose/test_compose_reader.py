@@ -260,12 +260,12 @@ def test_no_key_is_both_read_and_not_read() -> None:
         ("expose: [http]", "`http` is not a port number"),
         ("volumes: [data]", "`data` is not an absolute path"),
         ("volumes: ['vol:data']", "`data` is not an absolute path"),
-        ("volumes: ['v:/data']", "Compose takes `v:` for a drive of Windows"),
+        ("volumes: ['v:/data']", "Compose reads `v:` as a drive of Windows"),
         ("volumes: ['.:/app:Z']", "the option `Z` is not read"),
-        ("volumes: ['.:/a', './b:/a/']", "two mounts stand at `/a`, the first in line 4"),
+        ("volumes: ['.:/a', './b:/a/']", "two mounts are at `/a`, the first in line 4"),
         ("volumes: [{type: bind, source: ., target: /a, bind: {}}]", "does not read `bind`"),
         ("tmpfs: ['/a:mode=1777']", "the option `mode=1777` is not read"),
-        ("healthcheck: {test: [CMD-SHELL, a, b]}", "has 2 texts behind `CMD-SHELL`"),
+        ("healthcheck: {test: [CMD-SHELL, a, b]}", "has 2 texts after `CMD-SHELL`"),
         ("healthcheck: {test: [CMD]}", "names no command"),
         ("healthcheck: {test: ''}", "is an empty text"),
         ("environment: [A=1, A=2]", "`services.a.environment` sets `A` twice"),
@@ -275,8 +275,8 @@ def test_no_key_is_both_read_and_not_read() -> None:
         ("env_file: .", "the environment file `.` is a folder"),
         ("env_file: [{path: a.env, required: false, format: raw}]", "does not read `format`"),
         ("image: !custom i", "the tag `!custom` is not read"),
-        ("environment: {A: .inf}", "has to be a text, a number"),
-        ('user: "a\\0b"', "a character stands here that no program can take"),
+        ("environment: {A: .inf}", "must be a text, a number"),
+        ('user: "a\\0b"', "the text holds a character that no program accepts"),
     ],
 )
 def test_the_reader_is_stricter_than_compose(reader: Reader, entry: str, what: str) -> None:
@@ -297,12 +297,12 @@ def test_the_reader_is_stricter_than_compose(reader: Reader, entry: str, what: s
         ("name: shop", "the file has no services"),
         ("services: {}", "the file has no services"),
         ("services: {a: {image: i}}\n---\nservices: {b: {image: i}}", "a second document"),
-        ("x-a: &a 1\nx-b: &a i\nservices: {a: {image: *a}}", "an anchor of this name stands"),
+        ("x-a: &a 1\nx-b: &a i\nservices: {a: {image: *a}}", "there is an anchor of this name"),
         ("include: [x.yaml]\nservices: {a: {image: i}}", "does not read `include`"),
         ("services:\n  a: &a\n    <<: *a\n    image: i", "an anchor merges itself"),
         (
             "services: {a: {image: i, networks: [n]}}\nnetworks: {n: {external: {name: x}}}",
-            "`networks.n.external` is a map, which Compose gave up",
+            "`networks.n.external` is a map, which Compose no longer accepts",
         ),
     ],
 )
@@ -329,7 +329,7 @@ def test_a_date_without_quotes_is_refused_with_its_line(reader: Reader, entry: s
     """Docker makes `2024-01-01 00:00:00 +0000 UTC` of it, and nobody asked for that."""
     fault = reader.fault(f"user: x\n{entry}")
     assert fault.line == 5
-    assert "is a date for YAML, and Docker writes it in another way" in fault.what
+    assert "as a date, which Docker would rewrite" in fault.what
     assert (fault.hint or "").startswith('put it in quotes: `"2024-')
 
 
@@ -353,8 +353,8 @@ def test_a_date_in_quotes_or_in_a_longer_text_is_a_text(reader: Reader) -> None:
 @pytest.mark.parametrize(
     ("key", "what"),
     [
-        (r"A\0", "the key holds a character that no program can take"),
-        (r"\ud800", "the key holds a character that no program can take"),
+        (r"A\0", "the key holds a character that no program accepts"),
+        (r"\ud800", "the key holds a character that no program accepts"),
         (r"\n", "the key is a line break and nothing else"),
     ],
 )
@@ -386,14 +386,14 @@ def test_the_number_of_replicas_has_a_bound(reader: Reader, entry: str, count: s
     """No network of Docker holds more; at 1e21 Docker counts below zero."""
     fault = reader.fault(entry.format(count))
     assert fault.line == 4
-    assert f"is `{count}`, and can be 1000 at most" in fault.what
+    assert f"is `{count}`, but can be 1000 at most" in fault.what
     assert fault.hint == "write a smaller number"
 
 
 def test_a_number_that_docker_cannot_count_to_is_refused(reader: Reader) -> None:
     """Docker makes 9223372036854775808 of it."""
     fault = reader.fault("healthcheck: {test: x, retries: 1e21}")
-    assert "retries` is `1e21`, and can be 9223372036854775807 at most" in fault.what
+    assert "retries` is `1e21`, but can be 9223372036854775807 at most" in fault.what
 
 
 def test_extensions_may_stand_anywhere(reader: Reader) -> None:
@@ -431,7 +431,7 @@ def test_a_disabled_healthcheck_has_no_test(reader: Reader) -> None:
         (
             "environment: {VERSION: 1.10}",
             "compose.yaml:4: `services.a.environment.VERSION` is a number and becomes `1.1`; "
-            'write `"1.10"` to keep it as it stands',
+            'write `"1.10"` to keep it as it is',
         ),
         (
             "command: celery worker && echo done",

@@ -1,4 +1,4 @@
-"""Compose files: `read` one, get a `Project`."""
+"""Compose files: `read` turns one into a `Project`."""
 
 from __future__ import annotations
 

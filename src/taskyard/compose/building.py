@@ -1,4 +1,4 @@
-"""`build` and `develop` of a service: how its image comes about."""
+"""Check `build` and `develop` of a service, which say how its image is made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ACTIONS = ("rebuild", "restart", "sync", "sync+restart")
 
 
 def check_build(value: Value | None, shapes: Shapes) -> None:
-    """Note what is wrong with `build`."""
+    """Report what is wrong with `build`."""
     if value is None:
         return
     if isinstance(value.data, str):
@@ -29,7 +29,7 @@ def check_build(value: Value | None, shapes: Shapes) -> None:
 
 
 def check_develop(value: Value | None, shapes: Shapes) -> None:
-    """Note what is wrong with `develop`."""
+    """Report what is wrong with `develop`."""
     if value is None or value.data is None:
         return
     keys = shapes.keys(value, ("watch",))

@@ -1,4 +1,4 @@
-"""What a Compose file declares beside its services: networks, volumes, secrets, configs."""
+"""The other top-level entries of a Compose file: networks, volumes, secrets and configs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_declared(kind: str, value: Value | None, folder: Path, shapes: Shapes) 
 
     Args:
         kind: `networks`, `volumes`, `secrets` or `configs`.
-        folder: Where a relative `file` starts.
+        folder: The folder that a relative `file` is relative to.
 
     Returns:
         Name to entry; an empty entry is `{}`, and a `file` is an absolute path.
@@ -61,7 +61,7 @@ def _entry(kind: str, value: Value, folder: Path, shapes: Shapes) -> dict[str, A
             text = shapes.text(part, filled=True)
             entry[name] = None if text is None else str(absolute(text, folder))
         else:
-            shapes.mapping(part)  # a fault where it is none
+            shapes.mapping(part)  # anything but a map is a fault
             entry[name] = shapes.plain(part)
     if entry.get("external"):
         others = sorted(set(keys) - {"external", "name"})
@@ -75,7 +75,7 @@ def _entry(kind: str, value: Value, folder: Path, shapes: Shapes) -> dict[str, A
 
 def _external(value: Value, shapes: Shapes) -> bool | None:
     if isinstance(value.data, dict):
-        what = f"`{value.where}` is a map, which Compose gave up"
+        what = f"`{value.where}` is a map, which Compose no longer accepts"
         shapes.fault(what, value.line, "write `external: true`, and `name: …` beside it")
         return None
     return shapes.flag(value)
@@ -85,7 +85,7 @@ def _check_source(kind: str, value: Value, keys: dict[str, Value], shapes: Shape
     given = [name for name in _SOURCES if name in keys]
     allowed = [f"`{name}`" for name in _SOURCES if name in _READ[kind]]
     if not given:
-        what = f"`{value.where}` does not say where its content is"
+        what = f"`{value.where}` does not say where its content comes from"
         shapes.fault(what, value.line, f"add one of {', '.join(allowed)}")
     elif len(given) > 1:
         what = f"`{value.where}` has both `{given[0]}` and `{given[1]}`"

@@ -1,4 +1,4 @@
-"""`healthcheck`, `deploy` and `restart` of a service: how it runs and stays up."""
+"""Read `healthcheck`, `deploy` and `restart` of a service."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from taskyard.compose.model import Healthcheck, Resources, Restart
 from taskyard.compose.shapes import Shapes
 
 MAX_REPLICAS = 1000
-"""Docker's network of one machine is a bridge of Linux, which has 1,023 ports."""
+"""Docker connects containers by a Linux bridge, which has 1,023 ports."""
 
 _POLICIES = ("no", "always", "on-failure", "unless-stopped")
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What `deploy` says."""
+    """The parts of `deploy` that engines read."""
 
     replicas: int | None = None
     limits: Resources = field(default_factory=Resources)
@@ -24,7 +24,7 @@ class Deployment:
 
 
 def read_healthcheck(value: Value | None, shapes: Shapes) -> Healthcheck | None:
-    """Read `healthcheck`; a zero means the default, as for the engine."""
+    """Read `healthcheck`; a zero means the default, as it does for Docker."""
     if value is None:
         return None
     times = ("interval", "timeout", "start_period", "start_interval")
@@ -59,17 +59,17 @@ def _test(value: Value | None, shapes: Shapes) -> tuple[str, ...]:
         what = f"`{value.where}` starts with `{kind}`, and has to start with `CMD` or `CMD-SHELL`"
         shapes.fault(what, value.line, f'write `["CMD", "{kind}", …]`')
     elif kind == "CMD" and not arguments:
-        shapes.fault(f"`{value.where}` names no command", value.line, "add it behind `CMD`")
+        shapes.fault(f"`{value.where}` names no command", value.line, "add it after `CMD`")
     elif kind == "CMD-SHELL" and len(arguments) != 1:
-        what = f"`{value.where}` has {len(arguments)} texts behind `CMD-SHELL`, which takes one"
+        what = f"`{value.where}` has {len(arguments)} texts after `CMD-SHELL`, which takes one"
         shapes.fault(what, value.line, "write the command as one text, or use `CMD`")
     return test
 
 
 def read_deploy(value: Value | None, shapes: Shapes) -> Deployment:
-    """Read `deploy`."""
+    """Read `deploy`, and check the parts of it that no engine reads."""
     if value is None or value.data is None:
-        return Deployment()  # Compose takes an empty `deploy:` for none
+        return Deployment()  # Compose ignores an empty `deploy:`
     keys = shapes.keys(
         value,
         ("replicas", "resources", "endpoint_mode", "placement", "update_config"),

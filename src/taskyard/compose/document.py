@@ -1,4 +1,4 @@
-"""A YAML file as values that know their line, read as Compose reads it."""
+"""Parse a YAML file as Compose does, into values that know their line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from taskyard.errors import Fault
 Scalar: TypeAlias = bool | int | float | str | None
 
 MAX_VALUES = 100_000
-"""Aliases of aliases grow without end; no Compose file of ours has a hundredth of this."""
+"""Aliases of aliases can multiply without limit; a real file has a small fraction of this."""
 
 _INCOMPATIBLE = "found incompatible YAML document"
 _PLAIN = ""
@@ -51,10 +51,10 @@ class Value:
     One value of the file.
 
     Attributes:
-        data: A scalar, or the values of a list or map.
-        line: Where it stands, from 1; an entry of a map has the line of its key.
+        data: A scalar, or the values of a list or a map.
+        line: Its line, from 1; an entry of a map has the line of its key.
         where: Its place in the file, such as `services.web.ports[0]`.
-        written: A scalar as the file has it.
+        written: The source of a scalar.
     """
 
     data: Scalar | list[Value] | dict[str, Value]
@@ -64,11 +64,11 @@ class Value:
 
     @property
     def kind(self) -> str:
-        """Return what it is, in words."""
+        """What it is, in words, for a message."""
         if self.data is None:
             return "empty"
         if isinstance(self.data, bool):
-            return f"`{self.written}`, true or false for YAML"
+            return f"`{self.written}`, which YAML reads as true or false"
         if isinstance(self.data, int | float):
             return f"the number `{self.written}`"
         if isinstance(self.data, str):
@@ -77,21 +77,23 @@ class Value:
 
 
 Substitute: TypeAlias = Callable[[str, int], str]
-"""Fills in the variables of a text that stands on a line; raises `Mistake`."""
+"""Fills in the variables of a text, given its line; raises `Mistake`."""
 
 
 def parse(text: str, path: Path, faults: list[Fault], substitute: Substitute) -> Value | None:
     """
-    Read one YAML document; what is wrong goes to the faults.
+    Parse one YAML document.
 
-    Plain words are typed as go-yaml does it for Compose: `yes`, `on` and `22:22` are text,
-    `014` is octal. A date is a fault: Docker writes it in a form of its own.
+    Plain words have the types that go-yaml gives them for Compose: `yes`, `on` and `22:22` are
+    text, and `014` is octal. A date is a fault, because Docker would rewrite it.
 
     Args:
-        substitute: Called with each text and its line; keys are left alone, as in Compose.
+        path: The file, for the faults.
+        faults: Receives what is wrong.
+        substitute: Called with each text and its line. Keys have no variables, as in Compose.
 
     Returns:
-        The document, or None where it is empty or no YAML at all.
+        The document; None if it is empty, or not YAML at all.
     """
     try:
         node = _Loader(text).get_single_node()
@@ -120,7 +122,7 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
         BaseResolver.__init__(self)
 
     def scan_yaml_directive_value(self, start_mark: yaml.Mark) -> tuple[int, int]:
-        """Read the version behind `%YAML`; go-yaml takes no other than this."""
+        """Read the version after `%YAML`; go-yaml accepts only 1.1."""
         version: tuple[int, int] = super().scan_yaml_directive_value(start_mark)
         if version != (1, 1):
             raise ScannerError(None, None, _INCOMPATIBLE, start_mark)
@@ -134,7 +136,7 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
 
 
 class _Tree:
-    """Makes values of YAML nodes: types, aliases, merges, variables."""
+    """Turns YAML nodes into values: resolves types, aliases, merges and variables."""
 
     def __init__(self, path: Path, faults: list[Fault], substitute: Substitute) -> None:
         self._path = path
@@ -175,7 +177,7 @@ class _Tree:
             self._open.remove(id(node))
 
     def _entries(self, node: yaml.MappingNode) -> dict[str, tuple[int, yaml.Node]]:
-        """Return the entries of a map; own ones win over merged ones, as YAML has it."""
+        """Return the entries of a map, of which its own override merged ones, as in YAML."""
         entries: dict[str, tuple[int, yaml.Node]] = {}
         merged: list[yaml.Node] = []
         first_lines: dict[str, int] = {}
@@ -185,7 +187,7 @@ class _Tree:
             if key is None:
                 continue
             if key in first_lines:
-                what = f"the key `{key}` stands twice in one map, first in line {first_lines[key]}"
+                what = f"the key `{key}` occurs twice in one map, first in line {first_lines[key]}"
                 self._fault(what, key_node, "remove one of the two")
                 continue
             first_lines[key] = line
@@ -196,7 +198,7 @@ class _Tree:
         for source in merged:
             if not isinstance(source, yaml.MappingNode):
                 hint = "write `<<: *anchor`, where `&anchor` stands before a map"
-                self._fault("`<<` merges maps, and this is none", source, hint)
+                self._fault("`<<` merges maps, and this is not a map", source, hint)
             elif id(source) in self._open:
                 self._fault("an anchor merges itself", source, "remove the line `<<: *…` in it")
             else:
@@ -215,10 +217,10 @@ class _Tree:
             return None
         if not isinstance(key, str):
             hint = f'write it in quotes: `"{node.value}":`'
-            self._fault(f"the key `{node.value}` is not text for YAML", node, hint)
+            self._fault(f"YAML does not read the key `{node.value}` as text", node, hint)
             return str(node.value)
         if _UNUSABLE.search(key):
-            self._fault("the key holds a character that no program can take", node, "remove it")
+            self._fault("the key holds a character that no program accepts", node, "remove it")
             return None
         if key and not key.strip("\n"):
             hint = "write a name before the colon"
@@ -230,7 +232,7 @@ class _Tree:
         data = self._typed(node)
         if isinstance(data, str):
             if _UNUSABLE.search(data):
-                self._fault("a character stands here that no program can take", node, "remove it")
+                self._fault("the text holds a character that no program accepts", node, "remove it")
                 return Value(_FAULTY, line, where, node.value)
             try:
                 data = self._substitute(data, line)
@@ -246,7 +248,7 @@ class _Tree:
             return text
         if tag == _PLAIN:
             if _is_date(text):
-                what = f"`{text}` is a date for YAML, and Docker writes it in another way"
+                what = f"YAML reads `{text}` as a date, which Docker would rewrite"
                 self._fault(what, node, f'put it in quotes: `"{text}"`')
                 return _FAULTY
             kinds = [kind for kind, pattern in _SCALARS.items() if pattern.fullmatch(text)]
@@ -270,29 +272,29 @@ class _Tree:
 
 
 class _Faulty(str):
-    """Stands for a text that could not be filled in: reported already, so never again."""
+    """Stands for a text whose fault has been reported, so that it is not reported again."""
 
 
 _FAULTY = _Faulty()
 
 
 def is_faulty(value: Value) -> bool:
-    """Tell whether the value was reported already; a second fault about it would be noise."""
+    """Tell whether a fault of the value has been reported already."""
     return isinstance(value.data, _Faulty)
 
 
 def _is_date(text: str) -> bool:
     """
-    Tell whether go-yaml takes a plain text for a date or a time.
+    Tell whether go-yaml reads a plain text as a date or a time.
 
-    Source: `docker compose config`; a day that no calendar has stays text there.
+    Source: `docker compose config`, which reads a day that does not exist as text.
     """
     match = _DATE.fullmatch(text)
     if match is None:
         return False
     year, month, day, _, hour, minute, second = match.groups()
     try:
-        # A year 0 is one for Go and a leap year, as 2000 is
+        # Go has a year 0, which is a leap year, as 2000 is
         date(int(year) or 2000, int(month), int(day))
         time(int(hour or 0), int(minute or 0), int(second or 0))
     except ValueError:
@@ -322,20 +324,20 @@ def _number_or_text(kind: str, text: str) -> Scalar:
 
 
 def _syntax(error: yaml.MarkedYAMLError, path: Path) -> Fault:
-    """Say what the YAML parser says, and what to do where it is known."""
+    """Return the YAML parser's error as a fault, with a hint that fits if one is known."""
     problem = error.problem or error.context or "this is not YAML"
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark is not None else None
     if "'\\t'" in problem:
-        return Fault("a tab stands where YAML wants spaces", path, line, "indent with spaces")
+        return Fault("there is a tab where YAML needs spaces", path, line, "indent with spaces")
     if "but found another document" in problem:
-        what = "a second document starts here, and a Compose file is one"
+        what = "a second document starts here, and a Compose file is one document"
         return Fault(what, path, line, "remove the line `---` and what follows it")
     if problem == _INCOMPATIBLE:
         what = "Docker reads YAML 1.1, and this line asks for another version"
         return Fault(what, path, line, "remove the line `%YAML …`")
     if "duplicate anchor" in (error.context or ""):
-        what = "an anchor of this name stands further up already"
+        what = "there is an anchor of this name further up already"
         return Fault(what, path, line, "give this one another name")
     hint = "look at this line and the one before it: indentation, a colon, a quote, a bracket"
     if "mapping values are not allowed" in problem:

@@ -24,8 +24,8 @@ class EnvFile:
 
     Attributes:
         values: Name to value, in the file's order.
-        faults: What could not be read.
-        unset: Variables that the file used and nothing sets.
+        faults: The lines that cannot be read.
+        unset: Variables that the file uses and nothing sets.
     """
 
     values: dict[str, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ def read_env_file(path: Path, lookup: Lookup) -> EnvFile:
     Read a file of `NAME=value` lines.
 
     Args:
-        lookup: What variables in values mean; the file's own lines come after it.
+        lookup: Looks up the variables that values use; it precedes the file's own earlier lines.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -58,14 +58,14 @@ def parse_env(text: str, path: Path, lookup: Lookup) -> EnvFile:
 
 
 class _Parser:
-    """Walks through the text; `_place` is where it stands."""
+    """Parses the text from its start; `_place` is the position reached."""
 
     def __init__(self, text: str, path: Path, lookup: Lookup) -> None:
         self._text = text
         self._path = path
         self._place = 0
         self._result = EnvFile()
-        # The shell wins over a line above, also inside the file.
+        # The shell's variables override earlier lines, even within the file.
         self._outer = lookup
         self._variables = Interpolation(_chained(lookup, self._result.values), self._result.unset)
 
@@ -96,7 +96,7 @@ class _Parser:
 
     def _statement(self) -> None:
         match = _NAME.match(self._text, self._place)
-        assert match is not None  # the pattern matches the empty text too
+        assert match is not None  # the pattern matches even an empty text
         name = match[1].strip()
         if not _ALLOWED.fullmatch(name):
             shown = self._text[self._place : self._line_end()]
@@ -105,7 +105,7 @@ class _Parser:
                 "write `NAME=value`; a comment starts with `#`",
             )
         self._place = match.end()
-        if match[2] not in ("=", ":"):  # a name alone passes on what is set outside
+        if match[2] not in ("=", ":"):  # a name alone passes an outer variable on
             inherited = self._outer(name)
             if inherited is not None:
                 self._result.values[name] = inherited
@@ -137,7 +137,7 @@ class _Parser:
         after = self._text[self._place : self._line_end()]
         if after.strip() and not after.lstrip().startswith("#"):
             raise Mistake(
-                f"`{after.strip()}` stands behind the closing {quote}",
+                f"`{after.strip()}` follows the closing {quote}",
                 f"put the whole value between two {quote}",
             )
         value = match[1].replace(f"\\{quote}", quote)

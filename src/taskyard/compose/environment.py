@@ -1,4 +1,4 @@
-"""`environment` and `env_file` of a service, merged."""
+"""Read `environment` and `env_file` of a service, and merge them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from taskyard.compose.shapes import Shapes
 @dataclass(frozen=True)
 class Surroundings:
     """
-    What a service is read against.
+    The context in which a service is read.
 
     Attributes:
-        folder: Where relative paths start.
-        lookup: The variables of the shell and of `.env`.
+        folder: The folder that relative paths are relative to.
+        lookup: Looks up the variables of the shell and of `.env`.
     """
 
     folder: Path
@@ -30,11 +30,11 @@ class Surroundings:
 def read_environment(
     env_file: Value | None, environment: Value | None, shapes: Shapes, around: Surroundings
 ) -> dict[str, str]:
-    """Merge `env_file`, `environment` and what the shell passes through."""
+    """Merge `env_file`, `environment` and the variables that these take from the shell."""
     merged: dict[str, str] = {}
 
     def lookup(name: str) -> str | None:
-        # An earlier file comes before the shell here. Seen in `docker compose config`.
+        # An earlier file overrides the shell here. Source: `docker compose config`
         value = merged.get(name)
         return around.lookup(name) if value is None else value
 
@@ -47,10 +47,10 @@ def read_environment(
         result = read_env_file(path, lookup)
         shapes.faults.extend(fault for fault in result.faults if fault not in shapes.faults)
         for name in sorted(result.unset):
-            shapes.warn(item.line, f"`{path.name}` uses `{name}`, which is not set and so empty")
+            shapes.warn(item.line, f"`{path.name}` uses `{name}`, which is not set, so it is empty")
         merged.update(result.values)
     for name, text in shapes.pairs(environment).items():
-        merged.pop(name, None)  # a name without a value hides the one of the file
+        merged.pop(name, None)  # even a name without a value overrides the files
         value = around.lookup(name) if text is None else text
         if value is not None:
             merged[name] = value

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from taskyard.compose.mistake import Mistake
 
 Lookup = Callable[[str], str | None]
-"""Answers with a variable's value, or None where nothing sets it."""
+"""Returns a variable's value, or None if nothing sets it."""
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])(.*))?", re.DOTALL)
@@ -21,8 +21,8 @@ class Interpolation:
     Fills in variables as Compose does.
 
     Attributes:
-        lookup: Where values come from.
-        unset: Names that were asked for, have no value and no default, and so became empty.
+        lookup: Looks up the values.
+        unset: Variables without a value and a default that became empty.
     """
 
     lookup: Lookup
@@ -32,7 +32,7 @@ class Interpolation:
         """
         Replace the variables of a text.
 
-        A default or message is filled in even where it is not needed, as Compose does it:
+        A default or a message is filled in even if it is not needed, as in Compose:
         `${A:-${B:?say B}}` is an error without `B`, whatever `A` is.
 
         Raises:
@@ -94,8 +94,8 @@ class Interpolation:
 
 
 def _closing_brace(text: str) -> int:
-    """Find the brace that closes the one at the start; a default may hold braces of its own."""
-    for opening in ("{", "${"):  # `${A:-{x}` closes too, so a lone `{` must not count
+    """Return the place of the brace that closes the first; a default may hold braces of its own."""
+    for opening in ("{", "${"):  # if a lone `{` never closes, as in `${A:-{x}`, it does not count
         depth = 1
         for place in range(1, len(text)):
             if text[place] == "}":

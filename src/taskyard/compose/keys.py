@@ -1,4 +1,4 @@
-"""The keys that Compose knows: those that Taskyard reads, and the others."""
+"""The keys of a Compose file: those that Taskyard reads, and those that only Compose knows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SERVICE = _names(
     "environment expose healthcheck image init labels links networks ports profiles restart scale "
     "secrets stop_grace_period stop_signal tmpfs user volumes working_dir"
 )
-"""What is read of a service."""
+"""The keys of a service that Taskyard reads or checks."""
 
 SERVICE_NOT_READ = _names(
     "annotations attach blkio_config cap_add cap_drop cgroup cgroup_parent cpu_count cpu_percent "
@@ -24,7 +24,7 @@ SERVICE_NOT_READ = _names(
     "read_only runtime security_opt shm_size stdin_open storage_opt sysctls tty ulimits "
     "use_api_socket userns_mode uts volumes_from"
 )
-"""What Compose knows of a service besides. Source: Compose specification, `services`."""
+"""The other keys of a service in Compose. Source: Compose specification, `services`."""
 
 BUILD = _names("context dockerfile target args")
 BUILD_NOT_READ = _names(
@@ -67,4 +67,4 @@ EXAMPLES = {
     "volumes": '`volumes: ["./data:/data"]`',
     "watch": "`watch: [{path: ., action: rebuild}]`",
 }
-"""What the value of a key looks like, for hints."""
+"""An example of each key with a value, for hints."""

@@ -1,10 +1,10 @@
-"""What is wrong with one value, before anybody knows where it stands."""
+"""An error in one value, raised where its place in the file is not known."""
 
 from __future__ import annotations
 
 
 class Mistake(ValueError):
-    """A text that cannot be read: what is wrong, and the next step as `hint`."""
+    """A text that cannot be read; its message says what is wrong, and `hint` what to do."""
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)

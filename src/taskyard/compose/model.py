@@ -1,8 +1,8 @@
 """
-What a Compose file says, as frozen data: all that an engine sees of it.
+The contents of a Compose file as frozen data, which is all that an engine sees of it.
 
-What nothing reads has no place here: the reader checks it, and `Service.lines` says that it is
-there.
+Only what something reads has a field here. The reader checks the rest, and `Service.lines` tells
+which keys the file has.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Command = tuple[str, ...] | None
-"""An argument list; a string in the file is split as a shell would. None: the image's own."""
+"""An argument list; a string in the file is split as a shell would. None means the image's own."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Healthcheck:
     How an engine finds out whether a replica is healthy.
 
     Attributes:
-        test: `("CMD", arg, …)` or `("CMD-SHELL", text)`; empty where `disable` is set or only
-            times are given.
-        start_interval_s: Time between two tries while `start_period_s` lasts.
+        test: `("CMD", arg, …)` or `("CMD-SHELL", text)`; empty if `disable` is set, or if the file
+            gives times alone.
+        start_interval_s: The time between two tests during `start_period_s`.
     """
 
     test: tuple[str, ...] = ()
@@ -54,8 +54,10 @@ class Port:
     One published port.
 
     Attributes:
-        published: A number, a range such as `8000-8010`, or None for any free one.
-        mode: For swarm; `host` goes around its load balancer.
+        target: The container's port.
+        published: The port of the host: a number, a range such as `8000-8010`, or None for any
+            free one.
+        mode: Used by swarm, where `host` bypasses the load balancer.
     """
 
     target: int
@@ -71,7 +73,8 @@ class Mount:
     One entry of `volumes` or `tmpfs`.
 
     Attributes:
-        source: An absolute path (bind) or a volume's name; None for an anonymous volume.
+        source: The absolute path of a bind mount, or the name of a volume; None for an anonymous
+            volume or a tmpfs.
     """
 
     type: Literal["bind", "volume", "tmpfs"]
@@ -90,7 +93,7 @@ class Resources:
 
 @dataclass(frozen=True)
 class Restart:
-    """`restart:`; `max_retries` counts for `on-failure:N` only, None: without an end."""
+    """`restart:`; `max_retries` is the N of `on-failure:N`, and None means no limit."""
 
     policy: Literal["no", "always", "on-failure", "unless-stopped"] = "no"
     max_retries: int | None = None
@@ -102,15 +105,16 @@ class Service:
     One service.
 
     Attributes:
-        line: Where it starts in the file, from 1.
-        lines: Line of each key of the service and of the maps in it, from 1:
+        line: Its first line in the file, from 1.
+        lines: The line of each key of the service, and of the maps in it, from 1:
             `{"deploy": 4, "deploy.replicas": 5, …}`.
-        environment: Already merged: `env_file`, then `environment`, then what the shell passes
-            through. A name that nothing sets is absent.
         build: Whether its image is built from a folder.
-        replicas: `scale` or `deploy.replicas`, else 1.
+        environment: `env_file` and `environment`, merged, with the variables that these take from
+            the shell. A name that nothing sets is absent.
+        replicas: `scale` or `deploy.replicas`; 1 if the file has neither.
+        stop_grace_s: Seconds between the stop signal and SIGKILL.
         networks: Name to aliases.
-        secrets, configs: Names.
+        secrets, configs: Their names.
     """
 
     name: str
@@ -144,14 +148,13 @@ class Service:
 @dataclass(frozen=True)
 class Project:
     """
-    One Compose file, read.
+    One Compose file.
 
     Attributes:
-        name: The file's `name:`, or None: whoever starts the project names it.
+        name: The file's `name:`; None if it has none, and then the engine's run is named freely.
         path: The file; `path.parent` is the project's folder.
-        volumes, networks: The top-level entries, as they stand after interpolation (an empty
-            entry is `{}`).
-        warnings: Sentences for the reader, such as the one about an obsolete `version`.
+        volumes, networks: The top-level entries, after interpolation; an empty entry is `{}`.
+        warnings: Sentences for the reader, such as one about an obsolete `version`.
     """
 
     name: str | None

@@ -1,4 +1,4 @@
-"""`volumes` and `tmpfs` of a service."""
+"""Read `volumes` and `tmpfs` of a service."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from taskyard.compose.model import Mount
 from taskyard.compose.shapes import Shapes
 from taskyard.compose.units import size_bytes
 
-_EXAMPLES = "write `./folder:/path`, `volume:/path` or `/path`, with `:ro` behind it to read only"
+_EXAMPLES = "write `./folder:/path`, `volume:/path` or `/path`, with `:ro` at its end to read only"
 
 
 def absolute(text: str, folder: Path) -> Path:
-    """Return a path of the host as Compose sees it: from the project's folder, `~` for home."""
+    """Resolve a path of the host as Compose does: relative to the project's folder, or from `~`."""
     expanded = Path(text).expanduser() if text == "~" or text.startswith("~/") else Path(text)
     return Path(posixpath.normpath(folder / expanded))
 
@@ -24,12 +24,12 @@ def absolute(text: str, folder: Path) -> Path:
 def read_mounts(
     volumes: Value | None, tmpfs: Value | None, folder: Path, shapes: Shapes
 ) -> tuple[Mount, ...]:
-    """Read `volumes` and `tmpfs`; no two may stand at the same path."""
+    """Read `volumes` and `tmpfs`; two mounts at one path are a fault."""
     mounts: list[Mount] = []
     lines: dict[str, int] = {}
     for item, mount in [*_volumes(volumes, folder, shapes), *_tmpfs(tmpfs, shapes)]:
         if mount.target in lines:
-            what = f"two mounts stand at `{mount.target}`, the first in line {lines[mount.target]}"
+            what = f"two mounts are at `{mount.target}`, the first in line {lines[mount.target]}"
             shapes.fault(what, item.line, "remove one of the two, or give it another path")
         lines.setdefault(mount.target, item.line)
         mounts.append(mount)
@@ -71,10 +71,10 @@ def _short(text: str, folder: Path) -> Mount:
         return Mount("volume", _target(source))
     target, _, options = rest.partition(":")
     if not source or not target or text.endswith(":"):
-        raise Mistake("nothing stands on one side of a colon", _EXAMPLES)
+        raise Mistake("there is nothing on one side of a colon", _EXAMPLES)
     if len(source) == 1 and source.isalpha():
         raise Mistake(
-            f"Compose takes `{source}:` for a drive of Windows", "give the volume a longer name"
+            f"Compose reads `{source}:` as a drive of Windows", "give the volume a longer name"
         )
     read_only = False
     for option in options.split(",") if options else ():
@@ -92,14 +92,14 @@ def _short_tmpfs(text: str) -> Mount:
         name, _, value = option.partition("=")
         if name != "size":
             raise Mistake(f"the option `{option}` is not read", "write `size=64m` or nothing")
-        size_bytes(value)  # a fault where it is none
+        size_bytes(value)  # raises a Mistake if it is not a size
     return Mount("tmpfs", _target(target))
 
 
 def _target(text: str) -> str:
     if not text.startswith("/"):
         raise Mistake(
-            f"`{text}` is not an absolute path, and a mount stands at one in the container",
+            f"`{text}` is not an absolute path, which a mount needs in the container",
             _EXAMPLES,
         )
     return posixpath.normpath(text)

@@ -1,4 +1,4 @@
-"""`ports` and `expose` of a service."""
+"""Read `ports` of a service, and check `expose`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EXAMPLES = 'write `"8000:8000"` (host:container), `"127.0.0.1:8000:8000"` or `"
 
 
 def read_ports(value: Value | None, shapes: Shapes) -> tuple[Port, ...]:
-    """Read `ports`; a range of container ports becomes one port each."""
+    """Read `ports`; a range of container ports becomes one `Port` for each."""
     ports: list[Port] = []
     for item in shapes.items(value):
         for port in _ports(item, shapes):
@@ -33,7 +33,7 @@ def read_ports(value: Value | None, shapes: Shapes) -> tuple[Port, ...]:
 
 
 def check_expose(value: Value | None, shapes: Shapes) -> None:
-    """Note what is wrong with `expose`."""
+    """Report what is wrong with `expose`."""
     exposed: list[str] = []
     for item in shapes.items(value):
         is_number = isinstance(item.data, int) and not isinstance(item.data, bool)
@@ -94,7 +94,7 @@ def _short(text: str) -> list[Port]:
         return [Port(first, None if published == "0" else published, ip, protocol)]
     if high - low != last - first:
         raise Mistake(
-            f"{high - low + 1} ports of the host stand before {len(targets)} of the container",
+            f"{high - low + 1} ports of the host are given for {len(targets)} of the container",
             "write two ranges of the same length",
         )
     return [Port(target, str(low + index), ip, protocol) for index, target in enumerate(targets)]

@@ -1,4 +1,4 @@
-"""Reads a Compose file: the project that an engine runs, or every fault of the file at once."""
+"""Read a Compose file into a project, or report every fault of the file at once."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def read(
     env_files: Sequence[Path] | None = None,
 ) -> Project:
     """
-    Read a Compose file as `docker compose` reads it, with every profile.
+    Read a Compose file as `docker compose` does, with the services of every profile.
 
-    The variable `COMPOSE_PROJECT_NAME` is there although nobody has set it: it is the project's
-    name, from `name:` or else from the folder.
+    The variable `COMPOSE_PROJECT_NAME` always has a value: unless it is set, it is the project's
+    name, which comes from `name:` or from the folder.
 
     Args:
-        environ: Variables of the shell; without it those of this process.
-        env_files: Files with further variables, a later one before an earlier one, the shell
-            before all; without it the `.env` beside the file, if there is one.
+        environ: The variables of the shell; None means those of this process.
+        env_files: Files with further variables. Later files override earlier ones, and the shell
+            overrides all. None means the `.env` beside the Compose file, if there is one.
 
     Raises:
-        TaskyardError: All that is wrong with the file, with lines.
+        TaskyardError: One fault, with its line, for everything that is wrong with the file.
     """
     path = absolute(str(path), Path.cwd())
     environ = os.environ if environ is None else environ
@@ -95,7 +95,7 @@ def _text(path: Path) -> str:
 def _variables(
     path: Path, environ: Mapping[str, str], env_files: Sequence[Path] | None, shapes: Shapes
 ) -> dict[str, str]:
-    """Return the variables for `${…}`: those of the files, and over them those of the shell."""
+    """Return the variables for `${…}`: those of the files, overridden by those of the shell."""
     if env_files is None:
         beside = path.parent / ".env"
         env_files = [beside] if beside.is_file() else []
@@ -111,7 +111,7 @@ def _variables(
 
 def _project(document: Value, path: Path, shapes: Shapes, variables: Mapping[str, str]) -> Project:
     if not isinstance(document.data, dict):
-        what = f"the file has to be a map with `services:`, and is {document.kind}"
+        what = f"the file must be a map with `services:`, but is {document.kind}"
         shapes.fault(what, document.line, "start it with a line `services:`")
         return Project(None, path, {})
     keys = shapes.keys(document, _READ, _NOT_READ)
@@ -121,7 +121,7 @@ def _project(document: Value, path: Path, shapes: Shapes, variables: Mapping[str
         shapes.warn(line, "`version` is obsolete and has no effect; remove the line")
     if not shapes.faults and ("services" not in keys or keys["services"].data == {}):
         what = "the file has no services"
-        shapes.fault(what, document.line, "add `services:` with an entry for each")
+        shapes.fault(what, document.line, "add `services:`, with an entry for each service")
     services = _services(keys.get("services"), shapes, Surroundings(path.parent, variables.get))
     declared = {
         kind: read_declared(kind, keys.get(kind), path.parent, shapes) for kind in _DECLARED
@@ -159,16 +159,16 @@ def _project_name(value: Value | None, shapes: Shapes) -> str | None:
         return name
     close = _close_name(name)
     hint = f"did you mean `{close}`?" if close else "start with a letter or digit"
-    what = f"`{name}` cannot be a project's name: small letters, digits, `_` and `-`"
+    what = f"`{name}` cannot be a project's name, which has lower-case letters, digits, `_` and `-`"
     shapes.fault(what, value.line, hint)
     return None
 
 
 def _close_name(text: str) -> str:
-    """Return what a project is called after a text: without what a name may not hold."""
+    """Turn a text into a project's name, by dropping the characters that a name may not have."""
     return re.sub(r"[^a-z0-9_-]", "", text.lower()).lstrip("_-")
 
 
 def _ordered(faults: Sequence[Fault], path: Path) -> list[Fault]:
-    """Sort by line, those of other files first, and drop what an alias repeats."""
+    """Sort faults by line, those of other files first, and drop those that an alias repeats."""
     return sorted(dict.fromkeys(faults), key=lambda fault: (fault.path == path, fault.line or 0))

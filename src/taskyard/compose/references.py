@@ -1,4 +1,4 @@
-"""Names that services use: each has to exist, and no service may wait for itself."""
+"""Check that the names that services use exist, and that no service waits for itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def check_references(
     services: Mapping[str, Service], declared: Mapping[str, Collection[str]], shapes: Shapes
 ) -> None:
     """
-    Note each name that does not exist, and each circle of dependencies.
+    Report each name that does not exist, and each circle of dependencies.
 
     Args:
         declared: The names of the top-level `networks`, `volumes`, `secrets` and `configs`.
@@ -67,11 +67,11 @@ def _hint(name: str, known: Iterable[str], otherwise: str) -> str:
 
 
 def _circles(services: Mapping[str, Service]) -> list[tuple[str, ...]]:
-    """Find circles, each once; a service on a circle is not searched again."""
+    """Return the circles of dependencies, each as the names on it, in order."""
     circles: list[tuple[str, ...]] = []
     done: set[str] = set()
     for start in services:
-        # Depth first with an own stack: a chain may be longer than Python's.
+        # Depth first, without recursion: a chain may be longer than Python's stack is deep.
         path: list[str] = []
         pending = [(start, 0)]
         while pending:

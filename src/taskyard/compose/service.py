@@ -1,4 +1,4 @@
-"""One service of a Compose file."""
+"""Read one service of a Compose file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CONDITIONS = ("service_started", "service_healthy", "service_completed_successf
 
 
 def read_service(name: str, value: Value, shapes: Shapes, around: Surroundings) -> Service:
-    """Read one service; what is wrong goes to the faults of `shapes`."""
+    """Read one service; `shapes` collects the faults."""
     keys = shapes.keys(value, SERVICE, SERVICE_NOT_READ)
     deploy = read_deploy(keys.get("deploy"), shapes)
     scale = shapes.whole(keys.get("scale"), MAX_REPLICAS)
@@ -86,7 +86,7 @@ def _check(
     replicas: int | None,
     shapes: Shapes,
 ) -> None:
-    """Note what each key allows and the service as a whole does not."""
+    """Report contradictions between the keys of a service."""
     name = service.name
     if not {"image", "build"} & keys.keys():
         what = f"service `{name}` has neither `image` nor `build`"
@@ -103,7 +103,7 @@ def _check(
     if service.replicas > 1:
         what = (
             f"service `{name}` has {service.replicas} replicas and one `container_name`, "
-            "and two containers cannot have one name"
+            "and two containers cannot have the same name"
         )
         shapes.fault(what, line, "remove `container_name`")
 
@@ -133,7 +133,7 @@ def _command(value: Value | None, shapes: Shapes) -> Command:
 def _dependencies(
     value: Value | None, links: Value | None, shapes: Shapes
 ) -> tuple[Dependency, ...]:
-    """Read `depends_on`; a link makes a dependency too, as in Compose."""
+    """Read `depends_on`, and the links, which are dependencies too in Compose."""
     found: dict[str, Dependency] = {}
     if value is not None and isinstance(value.data, dict):
         for name, entry in value.data.items():
@@ -178,7 +178,7 @@ def _grace(value: Value | None, shapes: Shapes) -> float:
 
 
 def _grants(value: Value | None, shapes: Shapes) -> tuple[str, ...]:
-    """Read `secrets` or `configs`; one may be used twice, at two places."""
+    """Read `secrets` or `configs`; one may be used twice, with two targets."""
     grants: list[tuple[str, str | None]] = []
     for item in shapes.items(value):
         if isinstance(item.data, dict):

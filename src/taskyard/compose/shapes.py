@@ -1,4 +1,4 @@
-"""Takes values apart: each one that has the wrong shape becomes a fault with its line."""
+"""Read values as texts, numbers, lists and maps, and report those of the wrong shape."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _FALSE = ("false", "no", "n", "off")
 
 class Shapes:
     """
-    Reads values of one file.
+    Reads the values of one file.
 
-    A method returns None (or an empty container) where the value is absent or wrong; wrong ones
-    are in `faults` then.
+    A method returns None, or an empty container, if the value is absent or wrong; a wrong value
+    also adds to `faults`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,17 +34,17 @@ class Shapes:
         self.warnings: list[str] = []
 
     def fault(self, what: str, line: int | None, hint: str) -> None:
-        """Note that something on a line is wrong."""
+        """Report that something in a line is wrong."""
         self.faults.append(Fault(what, self.path, line, hint))
 
     def warn(self, line: int, sentence: str) -> None:
-        """Note something that a reader should know and Compose accepts; each sentence once."""
+        """Report something that Compose accepts and a reader should know, unless it is a repeat."""
         warning = f"{self.path.name}:{line}: {sentence}"
         if warning not in self.warnings:
             self.warnings.append(warning)
 
     def wrong(self, value: Value, wanted: str) -> None:
-        """Note that a value is not of the wanted kind."""
+        """Report that a value is not of the wanted kind, such as `a list`."""
         if is_faulty(value):
             return
         key = value.where.rpartition(".")[2]
@@ -56,11 +56,11 @@ class Shapes:
         hint = f"for example {example}" if example else f"write {wanted}"
         if wanted == "a text" and isinstance(value.data, bool | int | float):
             hint = f'write it in quotes: `"{value.written}"`'
-        what = f"`{value.where}` has to be {wanted}, and is {value.kind}"
+        what = f"`{value.where}` must be {wanted}, but is {value.kind}"
         self.fault(what, value.line, hint)
 
     def mapping(self, value: Value | None) -> Mapping[str, Value]:
-        """Read a map with any keys."""
+        """Read a map, whatever its keys are."""
         if value is None:
             return {}
         if isinstance(value.data, dict):
@@ -75,11 +75,11 @@ class Shapes:
         not_read: Collection[str] = (),
     ) -> dict[str, Value]:
         """
-        Read a map with known keys; any other is a fault, but for those that start with `x-`.
+        Read a map with known keys. Other keys are faults, except those that begin with `x-`.
 
         Args:
-            known: What is read.
-            not_read: What Compose knows and Taskyard does not read.
+            known: The keys that Taskyard reads.
+            not_read: The keys that Compose knows and Taskyard does not read.
         """
         found: dict[str, Value] = {}
         for key, entry in self.mapping(value).items():
@@ -127,7 +127,7 @@ class Shapes:
         return value.data
 
     def texts(self, value: Value | None, *, unique: bool = True) -> tuple[str, ...]:
-        """Read a list of texts; none may stand in it twice unless `unique` is off."""
+        """Read a list of texts; with `unique`, a text that occurs twice is a fault."""
         found: list[str] = []
         for item in self.items(value):
             text = self.text(item)
@@ -172,10 +172,10 @@ class Shapes:
 
     def whole(self, value: Value | None, most: int = 2**63 - 1) -> int | None:
         """
-        Read a whole number from 0, also in quotes.
+        Read a whole number that is not negative; it may be in quotes.
 
         Args:
-            most: What it can be at most; Docker counts no further than this.
+            most: The largest number allowed; the default is Docker's own limit.
         """
         if value is None or is_faulty(value):
             return None
@@ -191,13 +191,13 @@ class Shapes:
             self.fault(f"`{value.where}` is below zero", value.line, "write a number from 0")
             return None
         if data > most:
-            what = f"`{value.where}` is `{value.written}`, and can be {most} at most"
+            what = f"`{value.where}` is `{value.written}`, but can be {most} at most"
             self.fault(what, value.line, "write a smaller number")
             return None
         return data
 
     def number(self, value: Value | None) -> float | None:
-        """Read a number from 0, also in quotes."""
+        """Read a number that is not negative; it may be in quotes."""
         if value is None or is_faulty(value):
             return None
         data = value.data
@@ -292,7 +292,7 @@ class Shapes:
         return False
 
     def _scalar_text(self, value: Value) -> str | None:
-        """Return a scalar as the text that Compose makes of it."""
+        """Return the text into which Compose turns a scalar."""
         data = value.data
         if data is None:
             return None
@@ -306,7 +306,7 @@ class Shapes:
                 self.warn(
                     value.line,
                     f"`{value.where}` is a number and becomes `{text}`; "
-                    f'write `"{value.written}"` to keep it as it stands',
+                    f'write `"{value.written}"` to keep it as it is',
                 )
             return text
         self.wrong(value, "a text, a number, `true` or `false`")
@@ -314,7 +314,7 @@ class Shapes:
 
 
 def _go_float(number: float) -> str:
-    """Write a number as Go does: the shortest digits, with an exponent from 1e+06 and 1e-05."""
+    """Format a number as Go does: shortest digits, with an exponent from 1e+06 up, 1e-05 down."""
     shortest = Decimal(repr(number)).normalize()
     exponent = shortest.adjusted()
     if -4 <= exponent < 6:

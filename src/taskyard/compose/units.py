@@ -1,4 +1,4 @@
-"""Durations and sizes as Compose writes them: `1m30s`, `512M`."""
+"""Durations and sizes in Compose's notation, such as `1m30s` and `512M`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def seconds(text: str) -> float:
     Return a duration in seconds.
 
     Raises:
-        Mistake: The text is not a duration, or is below zero.
+        Mistake: The text is not a duration, or is negative.
     """
     examples = "write it as `10s`, `1m30s`, `500ms` or `1h`"
     if text.startswith("-"):

@@ -1,4 +1,4 @@
-"""A command line as one string, split into words as Compose does it."""
+"""Split a command line into words as Compose does."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Words:
 
     Attributes:
         words: The argument list.
-        dropped: What stands behind the first `;`, `&`, `|`, `<` or `>`, with that sign: only a
-            shell knows them, no shell reads the line, and Compose ends the command there.
+        dropped: The rest of the line, from the first `;`, `&`, `|`, `<` or `>`. These mean
+            something to a shell alone, and Compose, which calls none, ends the command there.
     """
 
     words: tuple[str, ...]
@@ -29,17 +29,18 @@ def split(line: str) -> Words:
     r"""
     Split a command line.
 
-    Quotes and backslashes work as in a shell, `$(…)` and backticks stay as they are, and a
-    backslash before any sign between double quotes takes that sign as it is.
+    Quotes and backslashes work as in a shell, except that a backslash between double quotes escapes
+    any character. `$(…)` and backticks are kept unchanged.
 
     Raises:
-        Mistake: A quote is not closed, or a bracket stands outside quotes.
+        Mistake: A quote is not closed, a bracket is outside quotes, or the line ends with a
+            backslash.
 
     Source: `docker compose config`, which splits with mattn/go-shellwords.
     """
     words: list[str] = []
     word: str | None = None
-    closing = ""  # what ends the quotation that the reader stands in
+    closing = ""  # the character that ends the quotation that has begun
     signs = iter(enumerate(line))
     for place, sign in signs:
         if sign == "\\" and closing != "'":
