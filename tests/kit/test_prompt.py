@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
 from terminal import Terminal
 
-ASK = """
-import sys
-from pathlib import Path
 from taskyard.deadline import until
 from taskyard.kit import console
 
-console.PREDICT_S, go = float(sys.argv[1]), Path(sys.argv[2])
-show = console.Show()
-show.say("before")
-until((go / "ask").exists, "the question")
-said = show.predict("how long does it take?")
-show.say("asked")
-until((go / "compare").exists, "the answer")
-show.compare(said, "6 s")
-"""
+ENV = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def asks(timeout_s: float, go: Path) -> None:
+    """Be a demo: ask when there is a file `ask`, and tell when there is a file `compare`."""
+    console.PREDICT_S = timeout_s
+    show = console.Show()
+    show.say("before")
+    until((go / "ask").exists, "the question")
+    said = show.predict("how long does it take?")
+    show.say("asked")
+    until((go / "compare").exists, "the answer")
+    show.compare(said, "6 s")
+
+
+def command(timeout_s: float, go: Path) -> list[str]:
+    """Return the command that asks."""
+    script = f"import pathlib, test_prompt; test_prompt.asks({timeout_s}, pathlib.Path('{go}'))"
+    return [sys.executable, "-c", script]
 
 
 def ask(go: Path, timeout_s: float = 90, before: str = "") -> Terminal:
@@ -30,7 +38,7 @@ def ask(go: Path, timeout_s: float = 90, before: str = "") -> Terminal:
     go.mkdir()
     if not before:
         (go / "ask").touch()
-    asking = Terminal([sys.executable, "-c", ASK, str(timeout_s), str(go)], os.environ)
+    asking = Terminal(command(timeout_s, go), ENV)
     asking.wait_for(before or "your answer")
     return asking
 
@@ -86,9 +94,8 @@ def test_an_answer_that_comes_too_late_is_no_command(tmp_path: Path) -> None:
     go, ran = tmp_path / "go", tmp_path / "ran"
     go.mkdir()
     (go / "ask").touch()
-    (tmp_path / "ask.py").write_text(ASK)
-    shell = Terminal(["bash", "--norc", "--noprofile", "-i"], os.environ)
-    shell.type(f"{sys.executable} {tmp_path}/ask.py 0.5 {go}\n")
+    shell = Terminal(["bash", "--norc", "--noprofile", "-i"], ENV)
+    shell.type(f"{shlex.join(command(0.5, go))}\n")
     shell.wait_for("asked")
     shell.type(f"touch {ran}\n")
     shell.wait_for(f"touch {ran}")
@@ -106,7 +113,6 @@ def test_nothing_is_asked_in_the_background(tmp_path: Path) -> None:
     go.mkdir()
     for name in ("ask", "compare"):
         (go / name).touch()
-    (tmp_path / "ask.py").write_text(ASK)
-    command = f"{sys.executable} {tmp_path}/ask.py 90 {go} & wait"
-    status, told = Terminal(["bash", "-m", "-c", command], os.environ).end()
+    script = f"{shlex.join(command(90, go))} & wait"
+    status, told = Terminal(["bash", "-m", "-c", script], ENV).end()
     assert (status, "It was: 6 s." in told.splitlines()) == (0, True)

@@ -142,6 +142,46 @@ def test_a_demo_that_waits_in_vain_shows_what_the_worker_wrote(tmp_path: Path) -
     assert "demo.py" not in str(raised.value)
 
 
+SHOP = """
+services:
+  shop:
+    image: shop
+    command: python -c '{}'
+"""
+ORDERS = """
+def demo(stack, show):
+    done = stack.exec("shop", ["python", "-c", "import tasks; tasks.send()"])
+    if done.exit_code:
+        raise RuntimeError(done.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "tasks", "what", "line"),
+    [
+        ("import tasks", "import os\n\ndef send(\n", "was never closed", 3),
+        ("import time; time.sleep(600)", "def send():\n    {}[1]\n", "your code: KeyError: 1", 2),
+    ],
+)
+def test_a_fault_of_the_learner_s_code_in_a_demo_is_found_in_it(
+    tmp_path: Path, command: str, tasks: str, what: str, line: int
+) -> None:
+    """Whether a service could not start with it, or the demo ran it; and nothing of ours."""
+    runner = runner_of(tmp_path, ORDERS, SHOP.format(command))
+    (tmp_path / "files" / "tasks.py").write_text(tasks)
+    with pytest.raises(TaskyardError, match=what) as raised:
+        runner.demo(Choice("local", "you asked for it"), keep=False)
+    (fault,) = raised.value.faults
+    assert (fault.path, fault.line) == (tmp_path / "files" / "tasks.py", line)
+
+
+def test_an_error_of_the_demo_s_own_is_shown_whole(tmp_path: Path) -> None:
+    """No file of the learner's is blamed for it."""
+    runner = runner_of(tmp_path, "def demo(stack, show):\n    {}[1]\n", REDIS)
+    with pytest.raises(KeyError):
+        runner.demo(Choice("local", "you asked for it"), keep=False)
+
+
 @pytest.mark.parametrize("gone", ["compose.yaml", "tasks.py"])
 def test_a_demo_says_how_a_deleted_file_comes_back(tmp_path: Path, gone: str) -> None:
     """Whatever goes wrong without it."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
+
+from taskyard.errors import Fault
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _LIBRARY = re.compile(r"site-packages|python3(\.\d+)?")
@@ -33,6 +36,12 @@ def place_in(log: str, folder: Path) -> str:
             if not own.is_absolute() and (folder / own).is_file():
                 return f"{own}:{line}"
     return ""
+
+
+def located(fault: Fault, log: str, folder: Path) -> Fault:
+    """Move a fault to the line of the learner's own files that a log ends at, if there is one."""
+    file, _, line = place_in(log, folder).rpartition(":")
+    return replace(fault, path=folder / file, line=int(line)) if file else fault
 
 
 def missing_from(folder: Path, lab: Path) -> str:

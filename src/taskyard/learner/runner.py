@@ -18,7 +18,7 @@ from taskyard.engine import Choice
 from taskyard.engine.kept import KeptRun, find_kept
 from taskyard.engine.reports import failure
 from taskyard.errors import Fault, TaskyardError, Told
-from taskyard.kit.blame import missing_from
+from taskyard.kit.blame import located, missing_from
 from taskyard.kit.console import Show
 from taskyard.kit.contract import Contract, load
 from taskyard.kit.stack import COMPOSE_FILE, Stack, project_prefix, temporary_folder
@@ -99,7 +99,8 @@ class Runner:
         Bring the stack up, run the experiment, and take the stack down, or leave it up to `keep`.
 
         Raises:
-            TaskyardError: The stack does not come up, or the demo waits for something in vain.
+            TaskyardError: The stack does not come up, the demo waits for something in vain, or the
+                learner's code fails in it.
             Told: With NEEDS_DOCKER_STATUS, or with UNDECIDED_STATUS if this machine is too busy.
         """
         module = load(self._lab.demo)
@@ -113,9 +114,18 @@ class Runner:
             self._show.say("Run the lab again when this machine does less.")
             raise Told(UNDECIDED_STATUS) from error
         except TaskyardError as error:
+            first, *rest = error.faults
+            faults = [located(first, getattr(error, "log", ""), self._folder), *rest]
             if gone := missing_from(self._folder, self._lab.folder):
-                raise TaskyardError.of([*error.faults, Fault(gone, self._folder)]) from error
-            raise
+                faults.append(Fault(gone, self._folder))
+            raise TaskyardError.of(faults) from error
+        except Exception as error:
+            # A demo that runs the learner's code raises what that has written
+            *_, last = str(error).splitlines() or [""]
+            own = located(Fault(f"your code: {last}"), str(error), self._folder)
+            if own.path is None:
+                raise
+            raise TaskyardError.of([own]) from error
 
     def _demo(self, module: Any, contract: Contract, choice: Choice, keep: bool) -> None:
         stack = Stack(self._folder, choice, publish=contract.publish, label=self.label)
