@@ -1,1 +1,1 @@
-"""What one chapter alone needs, in a package of its chapter's name."""
+"""Code that a single chapter needs, in a package with the chapter's slug."""

@@ -109,12 +109,12 @@ def test_a_target_leaves_the_later_stages_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("FORM base\n", "`FORM` is no instruction that can be planned"),
-        ("RUN a\n", "`RUN` stands above the first FROM"),
+        ("FORM base\n", "`FORM` is not an instruction that can be planned"),
+        ("RUN a\n", "`RUN` comes before the first FROM"),
         ("FROM base\nRUN <<EOF\n", "a here-document cannot be planned"),
-        ("FROM base\nCOPY\n", "`COPY` has nothing behind it"),
+        ("FROM base\nCOPY\n", "`COPY` has nothing after it"),
         ("FROM a b\n", "`FROM a b` is not `FROM image AS name`"),
-        ("# escape=`\nFROM base\n", "another escape character than `\\` cannot be planned"),
+        ("# escape=`\nFROM base\n", "an escape character other than `\\` cannot be planned"),
         ("", "a Dockerfile needs a FROM"),
     ],
 )

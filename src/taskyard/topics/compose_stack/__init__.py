@@ -1,1 +1,1 @@
-"""Draw a Compose project, trace its variables, and predict what a change will do."""
+"""Draw a Compose project, trace its variables, and predict what a change takes."""

@@ -1,4 +1,4 @@
-"""I changed X: rebuild, recreate, restart or nothing? Predicted from files, measured on Docker."""
+"""What a change takes: rebuild, recreate, restart or nothing, predicted and measured on Docker."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ENV SHAPE=round
 COPY shop.py /
 CMD ["python", "-u", "/shop.py"]
 """,
-    # At its start, it prints everything that it was started with
+    # When it starts, it prints everything that a change can reach
     "shop.py": """\
 import json, os, pathlib, signal, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -63,7 +63,7 @@ class Change:
     new: str
 
     def apply(self, folder: Path) -> None:
-        """Edit the file in this folder."""
+        """Make the edit in a folder."""
         path = folder / self.file
         path.write_text(path.read_text().replace(self.old, self.new))
 
@@ -88,7 +88,7 @@ CHANGES = (
 
 
 def lay_out(folder: Path) -> Path:
-    """Write the project into this folder and return it."""
+    """Write the project into a folder, and return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     for name, text in FILES.items():
@@ -97,7 +97,7 @@ def lay_out(folder: Path) -> Path:
 
 
 def foretell(change: Change, folder: Path) -> Answer:
-    """Apply a change and say what it takes, from what Compose compares: definition and image."""
+    """Apply a change; return what it takes, by what Compose compares: definition and image."""
     before = _definition(folder)
     change.apply(folder)
     if change.file in IN_THE_IMAGE:
@@ -108,7 +108,7 @@ def foretell(change: Change, folder: Path) -> Answer:
 
 
 def _definition(folder: Path) -> Service:
-    """Return what the service resolves to, wherever it is in the file."""
+    """Return the service without its lines, so that one that has only moved is the same."""
     return replace(read(folder / "compose.yaml", {}).services["api"], line=0, lines={})
 
 
@@ -124,7 +124,7 @@ class Measurement:
 
     def __init__(self, folder: Path) -> None:
         self._folder = lay_out(folder)
-        # It removes the containers even if this process is killed
+        # Its supervisor removes the containers even if this process is killed
         self._stack = Stack(folder, "docker", label="changes")
         self._restarts = Counter[str]()
 
@@ -143,7 +143,7 @@ class Measurement:
             self._stack.close()
 
     def of(self, change: Change) -> Answer:
-        """Apply a change, then try what could make it take effect, the cheapest first."""
+        """Apply a change; try `up`, a restart and a rebuild in turn until it takes effect."""
         before, container = self._effect(), self._container()["Id"]
         change.apply(self._folder)
         self._compose("up", "--detach")
@@ -157,11 +157,11 @@ class Measurement:
         return "rebuild" if self._effect() != before else "nothing"
 
     def _effect(self) -> tuple[str, str]:
-        """Return what the container runs: the last words of its process, and its health check."""
+        """Return the last line that the container's process printed, and the health check."""
         container = self._container()
         starts = 1 + self._restarts[container["Id"]]
 
-        # Not `--since`: on a busy machine, the process prints before Docker records its start
+        # Not `--since`: on a busy machine, Docker records a start after the process has printed
         def said() -> list[str]:
             lines = self._docker("logs", container["Id"]).split("\n")[:-1]
             return lines if len(lines) >= starts else []

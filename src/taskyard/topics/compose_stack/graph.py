@@ -1,4 +1,4 @@
-"""Draw a Compose project: who waits for whom, what is published, where data stays."""
+"""Draw a Compose project: which service waits for which, what is published, where data stays."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Graph:
 
 
 def reach(port: Port) -> str:
-    """Say who can reach a published port."""
+    """Return who can reach a published port."""
     return "this machine" if port.host_ip in LOOPBACK else "every network"
 
 

@@ -1,4 +1,4 @@
-"""Where a container's variable can come from, and which source wins: cases to read and to run."""
+"""Which source of a container's variable overrides which, as cases that can be run."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ DOCKERFILE = f"FROM python:3.13-slim\nENV {NAME}={IMAGE}\n"
 @dataclass(frozen=True)
 class Case:
     """
-    One way to set the variable; each place sets it to its own name, and so does the Dockerfile.
+    One way to set the variable. Each place, and the Dockerfile, sets it to its own name.
 
     Attributes:
-        entry: What `environment` has for the variable: a text, None for the bare name, or the
-            empty text if it is not listed.
-        places: Which of `shell`, `--env-file`, `.env` and `env_file` set it.
+        entry: The value of the variable under `environment`; None for a bare name, and empty if
+            the variable is not listed.
+        places: Those of `shell`, `--env-file`, `.env` and `env_file` that set it.
     """
 
     entry: str | None
@@ -38,7 +38,7 @@ class Case:
 
     @property
     def line(self) -> str:
-        """The entry as the Compose file has it."""
+        """The entry's line in the Compose file; empty if it is not listed."""
         return "" if self.entry == "" else f"{NAME}: {self.entry or ''}".rstrip()
 
     @property
@@ -86,10 +86,10 @@ def lay_out(case: Case, folder: Path) -> Path:
 
 def value(case: Case, folder: Path) -> str | None:
     """
-    Return the value that the process in the container sees; None if the variable is not set at all.
+    Return the value that a process in the container sees; None if the variable is not set.
 
-    If Compose says nothing about it, the image's own `ENV` stays. A bare name that is set nowhere
-    still counts: Compose passes it on without a value, and the image's value is gone.
+    If Compose does not set it, the image's `ENV` applies. A bare name that nothing sets does count:
+    Compose passes it on without a value, which removes the image's.
     """
     path = lay_out(case, folder)
     named = [folder / "other.env"] if "--env-file" in case.places else None

@@ -1,4 +1,4 @@
-"""Build images with Docker, say which steps were reused, run them, and remove them again."""
+"""Build images with Docker, read which steps were reused, and run and remove the images."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ class BuiltStep:
     One step of a real build.
 
     Attributes:
-        stage: As BuildKit names it; empty if there is only one stage.
+        stage: BuildKit's name for it; empty if there is only one stage.
         number: The first number in `[2/5]`.
         text: The instruction as BuildKit prints it.
+        seconds: How long it took.
     """
 
     stage: str
@@ -42,7 +43,7 @@ class BuiltStep:
 
 @dataclass(frozen=True)
 class Build:
-    """A build that succeeded; FROM is not among its steps."""
+    """A build that succeeded, in so many seconds; its steps do not include FROM."""
 
     image: str
     steps: tuple[BuiltStep, ...]
@@ -54,7 +55,7 @@ class Build:
 
 
 class BuildError(TaskyardError):
-    """A build failed; `said` is BuildKit's own last line."""
+    """A build failed; `said` is BuildKit's error, and `log` all that it printed."""
 
     def __init__(self, said: str, log: str, folder: Path) -> None:
         self.said, self.log = said, log
@@ -65,11 +66,11 @@ class Builder:
     """
     The images and containers of one run; `close` removes them all.
 
-    They carry the label of a Compose project, so that the supervisor of a stack with the same
-    name removes them too, whatever happens to this process.
+    They carry the label of a Compose project, so that the supervisor of a stack of that name
+    removes them even if this process is killed.
 
     Args:
-        project: `Stack.name`, or a name of its own.
+        project: `Stack.name`, or a name that no stack has.
     """
 
     def __init__(self, project: str) -> None:
@@ -86,7 +87,13 @@ class Builder:
         options: Sequence[str] = (),
     ) -> Build:
         """
-        Build the image of a folder.
+        Build an image from a folder.
+
+        Args:
+            folder: The build context.
+            arguments: The build arguments.
+            target: The stage to build; empty for the last one.
+            options: Further options of `docker build`.
 
         Raises:
             BuildError: The build failed.
@@ -112,7 +119,7 @@ class Builder:
         Start a container and return its id.
 
         Raises:
-            TaskyardError: Docker cannot start it; says what Docker says.
+            TaskyardError: Docker cannot start it; quotes Docker's error.
         """
         label = f"--label={PROJECT_LABEL}={self.project}"
         return self.run("run", "--detach", label, *options, image).strip()
@@ -121,11 +128,11 @@ class Builder:
         """
         Run a container to its end and return what it wrote to stdout.
 
-        It is read from the container's log: if the container ends at once, an attached client may
-        miss its last words.
+        This reads the container's log, because an attached client may miss the last lines of a
+        container that ends at once.
 
         Raises:
-            TaskyardError: It ended with another status than 0; says how its log ends.
+            TaskyardError: The container's exit status is not 0; quotes the end of its log.
         """
         label = f"--label={PROJECT_LABEL}={self.project}"
         container = self.run("run", "--detach", label, *options, image, *command).strip()
@@ -142,7 +149,7 @@ class Builder:
         Run a `docker` command and return what it prints.
 
         Raises:
-            TaskyardError: It failed.
+            TaskyardError: The command failed; quotes Docker's error.
         """
         done = docker(self.project, *arguments, timeout_s=timeout_s)
         if done.returncode:
@@ -152,12 +159,12 @@ class Builder:
         return done.stdout
 
     def logs(self, container: str) -> str:
-        """Return what a container wrote, to stdout and to stderr."""
+        """Return all that a container wrote to stdout, followed by all that it wrote to stderr."""
         done = docker(self.project, "logs", container, timeout_s=COMMAND_S)
         return done.stdout + done.stderr
 
     def layers(self, image: str) -> list[int]:
-        """Return the size of each layer in bytes, the lowest first; empty ones are left out."""
+        """Return the sizes of the layers that are not empty, in bytes, the lowest layer first."""
         told = self.run("history", "--human=false", "--format={{.Size}}", image)
         return [size for line in reversed(told.split()) if (size := int(float(line)))]
 
@@ -183,7 +190,7 @@ class Builder:
 
 
 def read_log(log: str) -> Iterator[BuiltStep]:
-    """Read the steps from what `docker build --progress=plain` prints; FROM is left out."""
+    """Yield the steps, except FROM, in the output of `docker build --progress=plain`."""
     names: dict[str, re.Match[str]] = {}
     ends: dict[str, re.Match[str]] = {}
     for line in log.splitlines():

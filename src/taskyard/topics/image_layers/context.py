@@ -1,4 +1,4 @@
-"""The build context: which files of a folder a COPY can see, and what about them counts."""
+"""The build context: the files of a folder that a COPY can see, as BuildKit compares them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Entry:
     """
-    One file, folder or link as BuildKit compares it: without its time and its owner.
+    One file, folder or link as BuildKit compares it, which is without its time and owner.
 
     Attributes:
-        content: The digest of a file, the target of a link, nothing for a folder.
+        kind: `file`, `folder` or `link`.
+        mode: Its permissions; 0 for a link.
+        content: The digest of a file, or the target of a link; empty for a folder.
     """
 
     kind: str
@@ -29,7 +31,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Rule:
-    """One line of `.dockerignore`."""
+    """One line of `.dockerignore`; `keeps` is true if it begins with `!`."""
 
     line: int
     pattern: str
@@ -42,8 +44,8 @@ class Context:
     The files of a folder that `.dockerignore` leaves in the build context.
 
     Args:
-        folder: What `docker build` is given.
-        dockerfile: Its name; a `NAME.dockerignore` beside it takes precedence over `.dockerignore`.
+        folder: The folder that `docker build` is given.
+        dockerfile: The Dockerfile's name. A `NAME.dockerignore` beside it replaces `.dockerignore`.
     """
 
     def __init__(self, folder: Path, dockerfile: str = "Dockerfile") -> None:
@@ -54,7 +56,7 @@ class Context:
         self.rules = tuple(_rules(text))
 
     def ignored_by(self, path: str) -> Rule | None:
-        """Return the rule that excludes a path, or None if none does: the last match decides."""
+        """Return the rule that excludes a path, if any; of several that match, the last decides."""
         found: Rule | None = None
         parts = path.split("/")
         prefixes = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
@@ -65,7 +67,7 @@ class Context:
 
     @cached_property
     def entries(self) -> Mapping[str, Entry]:
-        """Every path of the context, with a `/` between its parts."""
+        """The entries of the context by their path, which has `/` between its parts."""
         found: dict[str, Entry] = {}
         for path in _walk(self.folder):
             name = path.relative_to(self.folder).as_posix()
@@ -76,7 +78,7 @@ class Context:
         return dict(sorted(found.items()))
 
     def select(self, source: str) -> dict[str, Entry]:
-        """Return what a COPY source names, with everything below it; nothing if it is missing."""
+        """Return the entries that a COPY source names, and those below them; may be empty."""
         pattern = posixpath.normpath("/" + source).lstrip("/")
         if not pattern:
             return dict(self.entries)
@@ -88,7 +90,7 @@ class Context:
         return found or self._below(pattern)
 
     def _below(self, name: str) -> dict[str, Entry]:
-        """Return a path and everything below it; a link is followed if it is named itself."""
+        """Return the entries at and below a path; links in the path itself are followed."""
         real = self._resolve(name)
         inside = (one for one in self.entries if one == real or one.startswith(f"{real}/"))
         return {name + one[len(real) :]: self.entries[one] for one in inside}
@@ -169,7 +171,7 @@ def _regex(pattern: str, *, crosses: bool) -> re.Pattern[str]:
 
 
 def changes(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> Iterable[str]:
-    """Describe, in one clause for each file, what changed between two builds."""
+    """Yield one clause for each entry that differs between two builds."""
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)
         if old == new:
@@ -177,7 +179,7 @@ def changes(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> Iterable
         if old is None or new is None:
             yield f"`{name}` is {'gone' if new is None else 'new'}"
         elif old.kind != new.kind:
-            yield f"`{name}` is a {new.kind} now and no {old.kind}"
+            yield f"`{name}` is a {new.kind} now and no longer a {old.kind}"
         elif new.kind == "link":
             yield f"the link `{name}` points elsewhere"
         elif old.content != new.content:

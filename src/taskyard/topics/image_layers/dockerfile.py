@@ -1,4 +1,4 @@
-"""Read a Dockerfile: stages, their instructions, and where each of them stands."""
+"""Read a Dockerfile into stages and their instructions, each with its line."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Instruction:
     One instruction.
 
     Attributes:
-        line: Where it begins, from 1.
-        keyword: In capitals.
-        flags: Such as `--from=build`, in order.
-        rest: Everything after the keyword and the flags, its lines joined as Docker joins them.
+        line: Its first line, from 1.
+        keyword: Its keyword, in capitals.
+        flags: Its flags in order, such as `--from=build`.
+        rest: Everything after the keyword and the flags, with continued lines joined.
     """
 
     line: int
@@ -44,7 +44,7 @@ class Instruction:
         return " ".join((self.keyword, *self.flags, self.rest))
 
     def flag(self, name: str) -> str | None:
-        """Return the value of a flag; empty if it has none."""
+        """Return the value of a flag; empty if the flag has none, None if it is absent."""
         for flag in self.flags:
             key, _, value = flag.removeprefix("--").partition("=")
             if key == name:
@@ -52,14 +52,14 @@ class Instruction:
         return None
 
     def mounts(self) -> Iterator[dict[str, str]]:
-        """Yield the keys of each `--mount`."""
+        """Yield the keys and values of each `--mount`."""
         for flag in self.flags:
             if flag.startswith("--mount="):
                 pairs = (part.partition("=") for part in flag[len("--mount=") :].split(","))
                 yield {"type": "bind", **{key: value for key, _, value in pairs}}
 
     def as_list(self) -> list[str] | None:
-        """Return the list of the `["…"]` form, or None if the instruction is text."""
+        """Return the list of an instruction in the form `["…"]`, or None for the shell form."""
         try:
             found = json.loads(self.rest) if self.rest.startswith("[") else None
         except json.JSONDecodeError:
@@ -70,11 +70,13 @@ class Instruction:
 @dataclass(frozen=True)
 class Stage:
     """
-    A stage: what follows one FROM.
+    A stage: a FROM and the instructions that follow it.
 
     Attributes:
+        index: Its number, from 0.
         name: The name after AS, in lower case; empty if there is none.
-        base: As written; it may hold variables.
+        base: The image as written, which may contain variables.
+        start: The FROM.
     """
 
     index: int
@@ -86,14 +88,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class Dockerfile:
-    """A Dockerfile; `arguments` are the ARGs above the first FROM."""
+    """A Dockerfile; `arguments` are the ARGs before the first FROM."""
 
     path: Path
     arguments: tuple[Instruction, ...] = ()
     stages: tuple[Stage, ...] = field(default=())
 
     def stage(self, name: str) -> Stage | None:
-        """Find a stage by its name or its number; None if there is no such stage."""
+        """Return the stage with a name or a number; None if there is none."""
         for stage in self.stages:
             if name.lower() == stage.name or name == str(stage.index):
                 return stage
@@ -105,7 +107,7 @@ def read(path: Path) -> Dockerfile:
     Read a Dockerfile.
 
     Raises:
-        TaskyardError: The file is missing, or something in it cannot be planned; lists all faults.
+        TaskyardError: The file is missing, or parts of it cannot be planned; one fault for each.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -136,7 +138,7 @@ def parse(text: str, path: Path = Path("Dockerfile")) -> Dockerfile:
         elif one.keyword == "ARG":
             arguments.append(one)
         else:
-            fault(one.line, f"`{one.keyword}` stands above the first FROM", "begin with FROM")
+            fault(one.line, f"`{one.keyword}` comes before the first FROM", "begin with FROM")
     if not stages and not faults:
         fault(1, "a Dockerfile needs a FROM", "begin with FROM, such as `FROM python:3.13-slim`")
     if faults:
@@ -148,13 +150,13 @@ Complain = Callable[[int, str, str], None]
 
 
 def _lines(text: str, fault: Complain) -> Iterator[tuple[int, str]]:
-    """Yield instructions with their first line; comments are removed, continued lines joined."""
+    """Yield the instructions, without comments and with continued lines joined, and their lines."""
     joined, start = "", 0
     for number, line in enumerate(text.splitlines(), 1):
         if line.lstrip().startswith("#"):
             directive = _DIRECTIVE.match(line)
             if directive and directive[1].lower() == "escape" and directive[2] != "\\":
-                fault(number, "another escape character than `\\` cannot be planned", "remove it")
+                fault(number, "an escape character other than `\\` cannot be planned", "remove it")
             continue
         if not line.strip():
             continue
@@ -175,7 +177,7 @@ def _instruction(line: int, content: str, fault: Complain) -> Instruction | None
     if keyword not in KEYWORDS:
         close = get_close_matches(keyword, KEYWORDS, n=1)
         hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(KEYWORDS)}"
-        what = f"`{word}` is no instruction that can be planned"
+        what = f"`{word}` is not an instruction that can be planned"
         fault(line, what, hint)
         return None
     flags: list[str] = []
@@ -188,7 +190,7 @@ def _instruction(line: int, content: str, fault: Complain) -> Instruction | None
         fault(line, what, "write the lines into a file and copy it, or join them with `&&`")
         return None
     if not rest:
-        fault(line, f"`{keyword}` has nothing behind it", f"see `{keyword}` in Docker's reference")
+        fault(line, f"`{keyword}` has nothing after it", f"see `{keyword}` in Docker's reference")
         return None
     return Instruction(line, keyword, tuple(flags), rest)
 
@@ -203,7 +205,7 @@ def _stage(index: int, start: Instruction, fault: Complain) -> Stage:
 
 
 def words(text: str, variables: Mapping[str, str]) -> list[str]:
-    """Split as Docker does: quotes group words, and variables are filled in."""
+    """Split a text into words as Docker does: quotes group, and variables are filled in."""
     found: list[str] = []
     word, inside, place = "", False, 0
     quote = ""
@@ -239,7 +241,7 @@ def _value(match: re.Match[str], variables: Mapping[str, str]) -> str:
 
 
 def pairs(instruction: Instruction, variables: Mapping[str, str]) -> dict[str, str | None]:
-    """Return what an ENV or ARG sets; None for an ARG without a default."""
+    """Return the variables that an ENV or ARG sets; the value is None for an ARG without one."""
     if instruction.keyword == "ENV" and "=" not in instruction.rest.split()[0]:
         name, _, value = instruction.rest.partition(" ")
         return {name: " ".join(words(value, variables))}

@@ -20,19 +20,19 @@ LAYER = "application/vnd.oci.image.layer.v1.tar"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 WHITEOUT = ".wh."
-"""The layer format's word for "gone": an empty file with this before its name hides that file."""
+"""An empty file whose name begins with this hides the file with the rest of the name below it."""
 OPAQUE = f"{WHITEOUT}{WHITEOUT}.opq"
-"""An empty file of this name hides all that lower layers have in its folder."""
+"""An empty file of this name hides everything that lower layers have in its folder."""
 
 
 def digest(content: bytes) -> str:
-    """Return the digest by which content is named everywhere in an image."""
+    """Return the digest that names a piece of content everywhere in an image."""
     return f"sha256:{sha256(content).hexdigest()}"
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A tar file; `blob` is what is stored and counted."""
+    """A layer: `blob` is an uncompressed tar file."""
 
     blob: bytes
 
@@ -46,17 +46,17 @@ class Layer:
         mtime_s: int = 0,
     ) -> Layer:
         """
-        Write files into a tar, always in the same way: sorted, owned by root, with one time.
+        Write a layer whose bytes depend on the arguments alone: sorted, owned by root, one time.
 
         Args:
-            files: Path to content, without a `/` at the front.
-            removed: Paths of layers below that are gone from here on.
-            modes: Permissions of those that are not 0644.
+            files: Path to content; the path has no `/` at its start.
+            removed: Paths in lower layers that this layer removes.
+            modes: The permissions of files that are not 0644.
             mtime_s: The time of every file, in seconds since 1970.
         """
         contents = dict(files)
         for path in removed:
-            # Docker lays a folder that is made again over the old one, unless it is opaque
+            # A folder that is made again would be merged with the old one, unless it is opaque
             is_made_again = any(new.startswith(f"{path}/") for new in files)
             place, slash, name = path.rpartition("/")
             hiding = f"{place}{slash}{WHITEOUT}{name}"
@@ -81,7 +81,7 @@ class Layer:
 
     @cached_property
     def files(self) -> Mapping[str, bytes]:
-        """What the tar holds, folders left out."""
+        """The files of the tar, without folders: path to content."""
         with tarfile.open(fileobj=io.BytesIO(self.blob)) as archive:
             members = [member for member in archive if member.isfile()]
             return {one.name: _read(archive, one) for one in members}
@@ -90,9 +90,10 @@ class Layer:
 @dataclass(frozen=True)
 class Image:
     """
-    Layers, the lowest first, and what a container of them runs.
+    An image.
 
     Attributes:
+        layers: The layers, the lowest first.
         settings: The `config` of the configuration: `Cmd`, `Env`, `WorkingDir`, `User`, `Labels`.
     """
 
@@ -102,7 +103,7 @@ class Image:
 
     @cached_property
     def config(self) -> bytes:
-        """The configuration: settings, and the digests of all layers in order."""
+        """The configuration: the settings, and the digests of the layers in order."""
         return _json(
             {
                 "architecture": self.architecture,
@@ -114,7 +115,7 @@ class Image:
 
     @cached_property
     def manifest(self) -> bytes:
-        """The manifest: which blobs make the image."""
+        """The manifest, which lists the blobs of the image."""
         return _json(
             {
                 "schemaVersion": 2,
@@ -126,12 +127,12 @@ class Image:
 
     @property
     def digest(self) -> str:
-        """The digest of the manifest: the image's own."""
+        """The image's digest, which is that of its manifest."""
         return digest(self.manifest)
 
     @property
     def files(self) -> Mapping[str, bytes]:
-        """The files that a container sees: each layer laid over those below it."""
+        """The files that a container sees, each layer laid over those below it."""
         seen: dict[str, bytes] = {}
         for layer in self.layers:
             hidden = _hidden(layer.files)
@@ -149,11 +150,11 @@ class Image:
         """
         Return the files of an OCI image layout: path to content.
 
-        `manifest.json` is Docker's own older index: without it, `docker load` into the classic
-        image store fails.
+        `manifest.json` is Docker's older index, which `docker load` needs for the classic image
+        store.
 
         Args:
-            name: What the image is called, such as `shop:hand-made`.
+            name: The image's name, such as `shop:hand-made`.
         """
         blobs = (*(layer.blob for layer in self.layers), self.config, self.manifest)
         named = {**_described(MANIFEST, self.manifest)}
@@ -174,24 +175,24 @@ class Image:
         }
 
     def save(self, folder: Path, name: str) -> Path:
-        """Write the layout as a folder; return it."""
+        """Write the layout into a folder, and return the folder."""
         for path, content in self.parts(name).items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
         return folder
 
     def archive(self, path: Path, name: str) -> Path:
-        """Write the layout as one tar file, as `docker load --input` takes it; return its path."""
+        """Write the layout as a tar file for `docker load --input`, and return its path."""
         path.write_bytes(Layer.of(self.parts(name)).blob)
         return path
 
 
 def _hidden(files: Iterable[str]) -> tuple[str, ...]:
     """
-    Return what a layer hides of those below it: the beginnings of paths, each from `/` to `/`.
+    Return the beginnings of the paths that a layer hides, each with a `/` at both ends.
 
-    A whiteout hides the file or folder that it names, an opaque one its whole folder, and a file
-    what was a folder of its name.
+    A whiteout hides the file or folder that it names, an opaque whiteout hides everything in its
+    folder, and a file hides a folder of the same name.
     """
     found = []
     for path in files:
@@ -210,7 +211,7 @@ def _name(path: str) -> str:
 
 def _order(path: str) -> list[tuple[bool, str]]:
     """
-    Sort a folder before what is in it, and whiteouts before what stands beside them.
+    Return a sort key that puts a folder before its contents, and whiteouts before their siblings.
 
     Source: OCI image specification, `layer.md`, "Whiteouts".
     """

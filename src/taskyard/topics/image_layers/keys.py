@@ -1,8 +1,8 @@
 """
-The key of each step of a build, as in BuildKit's cache.
+Compute the key of each step of a build, as BuildKit's cache does.
 
 A key covers the instruction, everything that it depends on (variables, folder, user, files), and
-the key of the step above.
+the key of the step before it.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ PREDEFINED = {
     for word in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
     for name in (word, word.lower())
 }
-"""BuildKit leaves these arguments out of the key."""
+"""Arguments that BuildKit leaves out of the key."""
 
 
 @dataclass(frozen=True)
 class Source:
     """
-    What one build is made of.
+    The inputs of one build.
 
     Attributes:
-        arguments: As given by `--build-arg`.
-        bases: For the name of a base image, what it stands for, such as its digest; a name that is
-            not listed stands for itself.
-        target: The stage to build; the last one if empty.
+        folder: The build context.
+        arguments: The values of `--build-arg`.
+        bases: The name of a base image to the image's identity, such as its digest; a name that is
+            missing here is its own identity.
+        target: The stage to build; empty for the last one.
     """
 
     folder: Path
@@ -48,13 +49,16 @@ class Source:
 @dataclass(frozen=True)
 class Made:
     """
-    A step of one build and what it depends on.
+    A step of one build, and what it depends on.
 
     Attributes:
+        label: The name of the stage, or its number as `stage-1`; empty if there is only one stage.
+        parts: Everything that the step depends on; see `_parts`.
         strict: The key. For a step that copies from another stage, it includes that stage's key.
-        lenient: The key if every stage that is copied from had the same files as before; for a
-            `COPY --link`, without the steps above.
-        chain: What this step contributes to the lenient keys of the steps below it.
+        lenient: The key under the assumption that stages that are copied from have the same files
+            as before; that of a `COPY --link` leaves out the steps before it.
+        chain: The part of this step in the lenient keys of the steps after it.
+        above: The step before it in its stage, if there is one.
     """
 
     stage: Stage
@@ -69,7 +73,7 @@ class Made:
 
 @dataclass
 class _State:
-    """The state of a stage so far."""
+    """The state of a stage after some of its instructions."""
 
     top: Made
     environment: dict[str, str] = field(default_factory=dict)
@@ -84,7 +88,12 @@ class _State:
 
 
 class Build:
-    """One build: the stages that it needs, and the key of each of their steps."""
+    """
+    One build: the stages that it needs, and the keys of their steps.
+
+    Raises:
+        TaskyardError: The Dockerfile cannot be planned, or the build would fail.
+    """
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -103,7 +112,7 @@ class Build:
         return stage.name or (f"stage-{stage.index}" if len(self.file.stages) > 1 else "")
 
     def partner(self, made: Made) -> Made | None:
-        """Find a step's counterpart in this build: the same instruction in the same stage."""
+        """Return this build's step with the same instruction in the same stage, if there is one."""
         for one in self.made:
             if (one.label, one.instruction.text) == (made.label, made.instruction.text):
                 return one
@@ -119,7 +128,7 @@ class Build:
         return found
 
     def _state(self, stage: Stage) -> _State:
-        """Build a stage, after the stages that it needs."""
+        """Return the state at the end of a stage, after adding its steps and those it needs."""
         if stage.index not in self._states:
             self.needed.append(stage)
             state = self._begin(stage)
@@ -220,7 +229,7 @@ class Build:
         origin: str | None,
         sources: Sequence[str],
     ) -> None:
-        """Record what a step reads: files of the context, of a stage, or of an image."""
+        """Add to `parts` what a step reads: files of the context, of a stage, or of an image."""
         if origin is not None:
             (origin,) = files.words(origin, {**state.variables, **self._globals}) or [""]
             found = self._earlier(stage, origin)
@@ -246,7 +255,7 @@ class Build:
         what = f"the build fails: `{source}` is not in the build context"
         if rule is not None and (self.source.folder / name).exists():
             what += f", because line {rule.line} of `{self.context.ignore.name}` leaves it out"
-        hint = "take that line out, or name what shall stay out" if rule else "name what is there"
+        hint = "remove that line, or make it narrower" if rule else "name a file that exists"
         return TaskyardError(what, path=self.file.path, line=instruction.line, hint=hint)
 
     def _make(
@@ -255,7 +264,7 @@ class Build:
         stages = parts["stages"]
         assert isinstance(stages, dict)
         own = {name: part for name, part in parts.items() if name not in ("stages", "remote")}
-        # Nobody knows before the build whether an address will serve the same content again
+        # Only the build itself can tell whether an address still serves the same content
         strict: list[object] = [own, [key for key, _ in stages.values()]]
         if parts["remote"]:
             strict.append(id(self))
@@ -270,7 +279,7 @@ class Build:
 
 
 def _parts(**given: object) -> dict[str, object]:
-    """Return what a step may depend on; anything left out is the same in every build."""
+    """Return all that a step may depend on, with an empty value for whatever is not given."""
     empty: dict[str, object] = {"text": "", "base": "", "name": "", "files": {}, "variables": {}}
     empty |= {"folder": "", "user": "", "shell": "", "images": {}, "stages": {}}
     return {**empty, "linked": False, "remote": [], **given}

@@ -23,8 +23,9 @@ class Step:
 
     Attributes:
         stage: The name of its stage; `stage-1` for a second stage without a name.
+        line: Its line in the Dockerfile, from 1.
         verdict: `depends` if only the build itself can tell.
-        reason: One sentence.
+        reason: Why, in one clause.
     """
 
     stage: str
@@ -35,13 +36,13 @@ class Step:
 
     @property
     def makes_layer(self) -> bool:
-        """Whether the build has to do anything for it; a FROM brings layers, but no work."""
+        """Whether the build makes a layer for it; the layers of a FROM are made already."""
         return self.instruction.split()[0] in files.MAKE_LAYERS
 
 
 def plan(before: Source, after: Source) -> list[Step]:
     """
-    Say for each instruction of the second build whether the first one's is reused, and why.
+    Tell for each instruction of the second build whether the first build's is reused, and why.
 
     Raises:
         TaskyardError: A Dockerfile cannot be planned, or the build would fail.
@@ -76,7 +77,7 @@ def _without_layer(is_needed: bool, instruction: Instruction) -> tuple[Verdict, 
     if not is_needed:
         return "not built", "nothing that is built needs its stage"
     if instruction.keyword == "FROM":
-        return "no layer", "it goes on from a stage above"
+        return "no layer", "it continues a stage above"
     if instruction.keyword in ("ARG", "ENV"):
         return "no layer", "it sets a variable, and each RUN below depends on its value"
     if instruction.keyword in ("USER", "SHELL"):
@@ -96,7 +97,7 @@ def _open_question(made: Made, verdicts: Mapping[int, Verdict]) -> str:
 
 
 def _why(made: Made, old: Build, verdicts: Mapping[int, Verdict]) -> str:
-    """Name the first thing that keeps a step from being reused."""
+    """Return the first reason for which a step is not reused."""
     above = made.above
     while above is not None:
         if verdicts[id(above)] == "again":

@@ -1,5 +1,5 @@
 """
-A Linux program of two hundred bytes, so that an image made by hand has something to run.
+A Linux program of two hundred bytes, for an image that is made by hand.
 
 Source: System V ABI, AMD64 supplement (ELF header, system calls of Linux on x86-64).
 """

@@ -1,4 +1,4 @@
-"""Which steps a change makes BuildKit run again, told apart from those that the engine forgot."""
+"""Find the steps that a change makes BuildKit run again, apart from those that its cache lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TRIES = 3
 
 
 class CacheLostError(TaskyardError):
-    """With nothing changed, steps ran again: no verdict about a Dockerfile can rest on this."""
+    """Steps ran again although nothing had changed, so the cache allows no verdict."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -28,18 +28,18 @@ def steps_again(
     wanted: Callable[[Build, Build], Sequence[BuiltStep]],
 ) -> tuple[BuiltStep, ...]:
     """
-    Return the wanted steps that run again after a change: those that do so twice.
+    Return those wanted steps that run again after two changes in a row.
 
-    BuildKit may forget a step between two builds while the machine is busy. So the unchanged
-    files are built before each change, as a control, and one change proves nothing.
+    On a busy machine BuildKit may lose a step between two builds. So the unchanged files are built
+    before each change, as a control, and a single change proves nothing.
 
     Args:
         build: Builds the files as they are now.
-        change: Changes them, each time in another way.
-        wanted: Picks the steps that count, from the builds before and after a change.
+        change: Changes the files, each time in another way.
+        wanted: Selects the steps that count, from the builds before and after a change.
 
     Raises:
-        CacheLostError: The engine kept no build long enough to compare it with the next.
+        CacheLostError: The engine's cache did not last from one build to the next.
     """
     last: set[tuple[str, int]] = set()
     build()

@@ -1,4 +1,4 @@
-"""Plan the next build of a folder after a change that nobody has made yet."""
+"""Plan the next build of a folder after a change that has not been made."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ def what_if(
     second: Mapping[str, str] | None = None,
 ) -> list[Step]:
     """
-    Say what a second build of a folder reuses; the folder stays as it is.
+    Plan a second build of a folder; the folder itself is not changed.
 
     Args:
         changed: Files that get one more line between the two builds.
-        edit: Called with a copy of the folder, for any other change.
-        first: The build arguments of the first build; of the second too, unless given.
+        edit: Called with a copy of the folder, to make any other change there.
+        first: The build arguments of the first build.
+        second: The build arguments of the second build; None means the same.
     """
     with tempfile.TemporaryDirectory(prefix="taskyard-layers-") as temporary:
         before, after = (Path(temporary) / name for name in ("before", "after"))
@@ -45,7 +46,7 @@ def what_if(
 
 
 def listed(steps: Sequence[Step]) -> str:
-    """Return one line for each step that makes a layer: instruction, verdict, reason."""
+    """Return one line for each step that makes a layer, with instruction, verdict and reason."""
     return "\n".join(
         f"{short(step):<{WIDTH}}{step.verdict:<8}{step.reason}"
         for step in steps
@@ -54,6 +55,6 @@ def listed(steps: Sequence[Step]) -> str:
 
 
 def short(step: Step, length: int = WIDTH - 2) -> str:
-    """Return an instruction on one line of limited length."""
+    """Return a step's instruction on one line of at most `length` characters."""
     text = " ".join(step.instruction.split())
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,1 +1,1 @@
-"""What chapter 07 alone needs."""
+"""Ask the shop's app where it sends its tasks."""

@@ -1,4 +1,4 @@
-"""Which queue the shop's app sends a task to."""
+"""The queues to which the shop's app sends its tasks."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ print(json.dumps({name: route["queue"].name for name, route in routes.items()}))
 
 def queues_of(stack: Stack, *tasks: str) -> dict[str, str]:
     """
-    Ask the app of `tasks.py`, where the service `worker` runs, for the queue of each task.
+    Ask the app in `tasks.py`, beside a replica of `worker`, for the queue of each task.
+
+    Args:
+        tasks: Names of tasks.
 
     Raises:
-        TaskyardError: The app cannot say it; holds the last line of the traceback.
+        TaskyardError: The app cannot be asked; quotes the last line of the traceback.
     """
     said = stack.exec("worker", ["python", "-c", PROGRAM, *tasks])
     if said.exit_code:
