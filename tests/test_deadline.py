@@ -7,8 +7,14 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
+from taskyard.compose.units import seconds
 from taskyard.deadline import MOST, BusyError, DeadlineError, slowness, until
+from taskyard.files import ROOT
+
+START_S = 30.0
+"""More than any container of the course takes to start on an idle machine."""
 
 
 def test_the_answer_comes_back() -> None:
@@ -106,3 +112,11 @@ def test_who_waits_may_say_what_a_missed_deadline_means() -> None:
         until(lambda: False, "it", 0.01, control=lambda: 1.0, missed=lambda: KeyError("gone"))
     with pytest.raises(BusyError):
         until(lambda: False, "it", 0.01, control=lambda: 100.0, missed=lambda: KeyError("gone"))
+
+
+@pytest.mark.parametrize("service", ["jupyter", "redis"])
+def test_a_container_of_the_course_has_the_time_of_a_slow_machine(service: str) -> None:
+    """Docker moves no deadline by itself, so each is as late as the last one of ours."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    period_s = seconds(services[service]["healthcheck"]["start_period"])
+    assert period_s >= MOST * START_S
