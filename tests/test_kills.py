@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,6 +24,7 @@ from taskyard.files import ROOT
 LABS = ("first-task", "compose-stack", "broker-and-backend", "time-limits")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 VICTIMS = ("make", "python", "group")
+WORKBENCH = "from taskyard.notebook.workbench import open_files, open_lab; "
 LATEST_S = 12.0
 GONE_S = 180.0
 """A signal that `make` keeps to itself lets the lab run to its end."""
@@ -38,6 +42,8 @@ def kills() -> Iterator[tuple[str, str, signal.Signals, str]]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """All of them for `make proof`; else every third of the first lab's."""
+    if "victim" not in metafunc.fixturenames:
+        return
     proof = metafunc.config.getoption("proof")
     cases = []
     for place, (lab, engine, number, victim) in enumerate(kills()):
@@ -86,6 +92,59 @@ def test_a_killed_lab_leaves_nothing(
         GONE_S,
         lambda: (session(make.pid), left_of(lab)),
     )
+
+
+KILL_AT_A_COPY = """
+import os, signal, sys, tempfile
+below = tempfile.gettempdir() + os.sep
+def hook(event, arguments):
+    if event == "shutil.copyfile" and str(arguments[1]).startswith(below):
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(hook)
+"""
+"""For `sitecustomize`: Python says what it is about to do, and does it no more."""
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder for temporary files that has a short path, so that all of them lie there."""
+    folder = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["-m", "taskyard", "--engine", "local", "lab", "2"], id="what-if"),
+        pytest.param(["-m", "taskyard", "--engine", "local", "check", "3"], id="slow-start"),
+        pytest.param(
+            ["-m", "taskyard", "--engine", "docker", "check", "2"],
+            id="developer-s-folder",
+            marks=pytest.mark.docker,
+        ),
+        pytest.param(["-c", f"{WORKBENCH}open_lab('first-task')"], id="open-lab"),
+        pytest.param(["-c", f"{WORKBENCH}open_files('image-layers')"], id="open-files"),
+    ],
+)
+def test_whoever_is_killed_while_copying_leaves_no_copy(
+    arguments: list[str], temporary: Path, tmp_path: Path
+) -> None:
+    """The folder belongs to a process that outlives the one that copies."""
+    (tmp_path / "sitecustomize.py").write_text(KILL_AT_A_COPY)
+    work, path = str(tmp_path / "work"), os.pathsep.join([str(tmp_path), str(ROOT / "src")])
+    environment = {**os.environ, "TASKYARD_WORK": work, "PYTHONPATH": path}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=environment | {"TMPDIR": str(temporary)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=GONE_S,
+    )
+    assert -signal.SIGKILL == done.returncode, done.stdout + done.stderr
+    left = lambda: sorted(temporary.iterdir())  # noqa: E731
+    until(lambda: not left(), "nothing to be left of the copy", GONE_S, left)
 
 
 def _victims(make: subprocess.Popen[bytes], named: str) -> list[psutil.Process]:

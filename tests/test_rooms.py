@@ -125,6 +125,25 @@ def test_a_lab_imports_what_is_made_for_it(path: Path) -> None:
     assert [] == wrong
 
 
+MAKES_TEMPORARY = {
+    "src/taskyard/kit/guard.py": "it outlives whoever works in its folder, and removes it",
+    "src/taskyard/kit/stack.py": "it only asks where they are",
+    "src/taskyard/cards/package.py": "a draft beside the deck, which takes its name",
+    "labs/09-beat/probe.py": "it runs inside a replica, whose temporary files go with the run",
+}
+
+
+def test_temporary_folders_are_made_where_something_removes_them() -> None:
+    """Whoever is killed: a `with` of its own removes nothing then."""
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "labs").glob("*/*.py")]  # none that a replica runs
+    found = {
+        str(path.relative_to(ROOT))
+        for path in files
+        if re.search(r"^\s*(import|from) tempfile\b", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert MAKES_TEMPORARY.keys() == found
+
+
 def mirrored(room: str) -> list[Path]:
     """Find a room's tests: in the folder of its name, or in one file if it is one module."""
     folder = TESTS.joinpath(*room.split("."))

@@ -1,7 +1,6 @@
 """Lab 03: how your stack starts, what a health check is worth, what stays, what a change takes."""
 
 import json
-import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -33,7 +32,7 @@ def demo(stack: Stack, show: Show) -> None:
     race(stack, show)
     what_stays(stack, show)
     if stack.choice.name == "docker":
-        what_a_change_takes(show)
+        what_a_change_takes(stack, show)
     else:
         show.say()
         show.say("What a change takes (a restart, a new container, a new image) needs Docker.")
@@ -136,15 +135,12 @@ def table_of(headings: tuple[str, str], rows: Mapping[str, object]) -> Table:
     return table
 
 
-def what_a_change_takes(show: Show) -> None:
+def what_a_change_takes(yours: Stack, show: Show) -> None:
     """Change a running project in ten ways, and measure what makes each change count."""
     show.say()
     predicted = show.predict("you add a line to an `env_file`. Do you have to rebuild the image?")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        show.step(f"{len(CHANGES)} changes"),
-        Measurement(Path(folder)) as measurement,
-    ):
+    folder = yours.state / "changes"
+    with show.step(f"{len(CHANGES)} changes"), Measurement(folder) as measurement:
         seen = {change.what: measurement.of(change) for change in CHANGES}
     show.compare(predicted, f"no: {seen['a line of the env_file']}")
     show.table(table_of(("I changed", "so the container needs"), seen))

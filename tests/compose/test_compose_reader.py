@@ -525,6 +525,16 @@ def test_a_file_that_cannot_be_read_is_an_error(
         read(reader.file, {})
 
 
+def test_a_text_is_read_as_if_it_stood_at_its_place(tmp_path: Path) -> None:
+    """No file is written to read it, and what stands beside that place counts."""
+    (tmp_path / ".env").write_text("TAG=8\n")
+    text = "name: shop\nservices: {redis: {image: 'redis:${TAG}', volumes: ['./data:/data']}}"
+    project = read(tmp_path / "compose.yaml", {}, text=text)
+    redis = project.services["redis"]
+    assert ("redis:8", str(tmp_path / "data")) == (redis.image, redis.volumes[0].source)
+    assert [".env"] == [path.name for path in tmp_path.iterdir()]
+
+
 def test_reading_loads_no_large_package() -> None:
     """`make lab-N` reads a file before it knows what it needs."""
     code = (

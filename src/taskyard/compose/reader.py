@@ -32,6 +32,7 @@ def read(
     path: Path,
     environ: Mapping[str, str] | None = None,
     env_files: Sequence[Path] | None = None,
+    text: str | None = None,
 ) -> Project:
     """
     Read a Compose file as `docker compose` does, with the services of every profile.
@@ -43,6 +44,7 @@ def read(
         environ: The variables of the shell; None means those of this process.
         env_files: Files with further variables. Later files override earlier ones, and the shell
             overrides all. None means the `.env` beside the Compose file, if there is one.
+        text: What the file holds, or would hold at this place. None means that it is read.
 
     Raises:
         TaskyardError: One fault, with its line, for everything that is wrong with the file.
@@ -52,7 +54,7 @@ def read(
     shapes = Shapes(path)
     set_somewhere = _variables(path, environ, env_files, shapes)
     variables = {NAME_VARIABLE: _close_name(path.parent.name), **set_somewhere}
-    text = _text(path)
+    text = _text(path) if text is None else text
 
     def substitute(part: str, line: int) -> str:
         if "$" not in part:
@@ -72,7 +74,7 @@ def read(
     if shapes.faults or project is None:
         raise TaskyardError.of(_ordered(shapes.faults, path))
     if project.name and NAME_VARIABLE not in set_somewhere:
-        return read(path, {**environ, NAME_VARIABLE: project.name}, env_files)
+        return read(path, {**environ, NAME_VARIABLE: project.name}, env_files, text)
     return project
 
 

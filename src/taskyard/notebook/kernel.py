@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from nbclient import NotebookClient
@@ -19,9 +15,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 import taskyard
-from taskyard.kit.stack import temporary_folder
+from taskyard.kit.guarded import GuardedFolder
 
-GUARD = Path(__file__).with_name("guard.py")
 SET = {
     "TZ": "UTC",
     "LC_ALL": "C.UTF-8",
@@ -83,16 +78,16 @@ def execute(notebook: NotebookNode, folder: Path, timeout_s: float = 120.0) -> N
         shutdown_kernel="immediate",
         resources={"metadata": {"path": str(folder)}},
     )
-    with _guarded() as guard:
-        client.guard = guard
+    with GuardedFolder("taskyard-notebook-") as guarded:
+        client.guarded = guarded
         kernel = client.create_kernel_manager()
         kernel.transport_encryption = "auto"  # otherwise ipykernel 7.4 warns on stderr
         kernel.kernel_spec_manager.kernel_dirs = []  # use this interpreter, not a user's kernel
         kernel.transport = "ipc"  # another process may take a TCP port before the kernel binds it
-        kernel.connection_file = str(guard.folder / "kernel.json")
+        kernel.connection_file = str(guarded.path / "kernel.json")
         own = {
-            "IPYTHONDIR": str(guard.folder / "ipython"),  # not the user's profile
-            "JUPYTER_RUNTIME_DIR": str(guard.folder),
+            "IPYTHONDIR": str(guarded.path / "ipython"),  # not the user's profile
+            "JUPYTER_RUNTIME_DIR": str(guarded.path),
         }
         try:
             client.execute(env=kernel_environment(os.environ) | own)
@@ -106,34 +101,6 @@ def execute(notebook: NotebookNode, folder: Path, timeout_s: float = 120.0) -> N
             raise CellFailedError(client.index, "the kernel ended in this cell") from error
 
 
-@dataclass(frozen=True)
-class _Guard:
-    """The running `guard.py`: its folder, and the pipe that tells it which kernels to end."""
-
-    folder: Path
-    pipe: IO[str]
-
-    def watch(self, group: int) -> None:
-        self.pipe.write(f"{group}\n")
-        self.pipe.flush()
-
-
-@contextmanager
-def _guarded() -> Iterator[_Guard]:
-    command = [sys.executable, "-I", "-S", str(GUARD), str(temporary_folder())]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # so that Ctrl-C reaches the builder alone
-    ) as process:
-        assert process.stdin and process.stdout
-        guard = _Guard(Path(process.stdout.readline().strip()), process.stdin)
-        yield guard
-        guard.pipe.write("done\n")
-
-
 class _Client(NotebookClient):
     """
     A client that reports its kernel, which leads a process group, to the guard.
@@ -142,7 +109,7 @@ class _Client(NotebookClient):
         index: The place of the cell that runs, from 0.
     """
 
-    guard: _Guard
+    guarded: GuardedFolder
     index = 0
 
     async def async_execute_cell(
@@ -159,4 +126,4 @@ class _Client(NotebookClient):
         await super().async_start_new_kernel(**options)
         assert self.km and isinstance(self.km.provisioner, LocalProvisioner)
         assert self.km.provisioner.pid
-        self.guard.watch(self.km.provisioner.pid)
+        self.guarded.watch(self.km.provisioner.pid)

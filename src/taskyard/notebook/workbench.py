@@ -13,21 +13,16 @@ the processes go when the kernel does, even if that is killed.
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from taskyard.compose import read
 from taskyard.course import Course, Lab
-from taskyard.engine import Run
 from taskyard.engine.embedded import redis
-from taskyard.engine.holder import Holder
-from taskyard.kit.stack import COMPOSE_FILE, Stack, copy_stack, project_prefix, temporary_folder
+from taskyard.kit.guarded import GuardedFolder
+from taskyard.kit.stack import COMPOSE_FILE, Stack, copy_stack
 from taskyard.notebook.display import set_up_display
 
 _open: Bench | Files | None = None
@@ -42,11 +37,12 @@ class Bench:
         stack: The stack, which `up()` starts.
     """
 
-    def __init__(self, lab: Lab, variant: str, folder: Path) -> None:
-        self.folder = folder
-        self.stack = Stack(folder, engine="local", label=lab.slug, remove=[folder])
+    def __init__(self, lab: Lab, variant: str, copy: GuardedFolder) -> None:
+        self._copy, self.folder = copy, copy.path
+        # Where this process is killed, the stack may write until its supervisor has ended it
+        self.stack = Stack(self.folder, engine="local", label=lab.slug, remove=[self.folder])
         self._name = f"lab {lab.slug}, {variant}"
-        sys.path.insert(0, str(folder))
+        sys.path.insert(0, str(self.folder))
 
     def up(self) -> None:
         """Start the stack, and set this process's environment so that it can reach the Redis."""
@@ -72,6 +68,7 @@ class Bench:
     def close(self) -> None:
         """Stop the stack, remove the copy, and forget the modules that were imported from it."""
         self.stack.close()
+        self._copy.close()
         if str(self.folder) in sys.path:
             sys.path.remove(str(self.folder))
         for name, module in list(sys.modules.items()):
@@ -90,16 +87,13 @@ class Files:
         folder: The copy.
     """
 
-    def __init__(self, lab: Lab, variant: str, folder: Path) -> None:
-        self.folder = folder
-        name = project_prefix(lab.slug) + secrets.token_hex(3)
-        run = Run(read(folder / COMPOSE_FILE), name, temporary_folder() / name, remove=[folder])
-        self._holder = Holder(run, "local")  # it only removes the copy in the end
+    def __init__(self, lab: Lab, variant: str, copy: GuardedFolder) -> None:
+        self._copy, self.folder = copy, copy.path
         self._name = f"files of lab {lab.slug}, {variant}"
 
     def close(self) -> None:
         """Remove the copy."""
-        self._holder.close(keep=False)
+        self._copy.close()
 
     def __repr__(self) -> str:
         return f"<{self._name}>"
@@ -157,19 +151,19 @@ def _open_copy(
     lab: Lab,
     name: str,
     copy: Callable[[Path], object],
-    opened: Callable[[Lab, str, Path], _Opened],
+    opened: Callable[[Lab, str, GuardedFolder], _Opened],
 ) -> _Opened:
     global _open
     if _open is not None:
         _open.close()
         _open = None
-    folder = Path(tempfile.mkdtemp(prefix=f"taskyard-{lab.slug}-")).resolve()
+    guarded = GuardedFolder(f"taskyard-{lab.slug}-")
     try:
-        copy(folder)
-        bench = opened(lab, name, folder)
+        copy(guarded.path)
+        bench = opened(lab, name, guarded)
     except BaseException:
-        shutil.rmtree(folder)  # no supervisor knows of the copy yet
+        guarded.close()
         raise
     _open = bench
-    set_up_display(folder)
+    set_up_display(guarded.path)
     return bench

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from taskyard.kit.guarded import GuardedFolder
 from taskyard.topics.image_layers.keys import Source
 from taskyard.topics.image_layers.plan import Step, plan
 
@@ -31,8 +31,8 @@ def what_if(
         first: The build arguments of the first build.
         second: The build arguments of the second build; None means the same.
     """
-    with tempfile.TemporaryDirectory(prefix="taskyard-layers-") as temporary:
-        before, after = (Path(temporary) / name for name in ("before", "after"))
+    with GuardedFolder("taskyard-layers-") as copies:
+        before, after = (copies.path / name for name in ("before", "after"))
         for copy in (before, after):
             shutil.copytree(folder, copy, symlinks=True)
         for name in changed:

@@ -1,4 +1,4 @@
-"""The guard of a notebook run: what it ends and removes, however its starter ends."""
+"""The guard of a temporary folder: what it ends and removes, however its starter ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from taskyard.notebook.kernel import GUARD
+from taskyard.kit.guarded import GUARD
 
 Text = subprocess.Popen[str]
 
@@ -18,7 +18,7 @@ Text = subprocess.Popen[str]
 @pytest.fixture
 def guard(tmp_path: Path) -> Iterator[Text]:
     """A guard whose folder lies below `tmp_path`."""
-    command = [sys.executable, "-I", "-S", str(GUARD), str(tmp_path)]
+    command = [sys.executable, "-I", "-S", str(GUARD), str(tmp_path), "taskyard-test-"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
