@@ -3,28 +3,27 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import redis
 from celery import Celery
 
 from taskyard.compose import read
-from taskyard.compose.model import Project, Service
+from taskyard.compose.model import Project
 from taskyard.deadline import until
 from taskyard.kit.contract import load
-from taskyard.kit.queue import look
-from taskyard.kit.recorder import NoWorkerError, wait_for_workers
+from taskyard.kit.queue import Message, look
+from taskyard.kit.recorder import NoWorkerError, Recorder, wait_for_workers
 from taskyard.kit.requirement import Unmet, require
 from taskyard.kit.stack import COMPOSE_FILE, Replica, ServiceError, Stack
 
 TASK = "tasks.build_report"
-QUEUE = "celery"
+BROKER = "BROKER_URL"
 TICKS = 5
 COUNTED = f"counted the ticks until one beat had sent {TICKS}, and read who sent them"
 MISSED = 3
@@ -42,32 +41,16 @@ PROBE = (HERE / "probe.py").read_text(encoding="utf-8")
 leftovers = load(HERE / "leftovers.py")
 
 
-def words_of(service: Service) -> list[str]:
-    """Return a service's command, as words."""
-    return [*(service.entrypoint or ()), *(service.command or ())]
-
-
-def text_of(service: Service) -> str:
-    return f" {' '.join(words_of(service))} "
-
-
-def is_embedded(service: Service) -> bool:
-    return any(f" {word} " in text_of(service) for word in ("-B", "--beat"))
-
-
-def with_beat(project: Project) -> list[Service]:
-    """List the services that run a beat, beside something else or not."""
-    return [
-        service
-        for service in project.services.values()
-        if " beat " in text_of(service) or is_embedded(service)
-    ]
-
-
 def beats(stack: Stack) -> list[Replica]:
     """List the replicas that a beat runs in."""
-    names = {service.name for service in with_beat(stack.project)}
+    names = {service.name for service in leftovers.with_beat(stack.project)}
     return [replica for replica in stack.ps() if replica.service in names]
+
+
+def has_pid_file(project: Project) -> bool:
+    """Tell whether a beat is told to write a pid file."""
+    services = leftovers.with_beat(project)
+    return any(leftovers.option(project, one, "--pidfile") for one in services)
 
 
 def guarded_by_pid_file(refusal: str) -> Unmet:
@@ -85,7 +68,7 @@ def one_of_several(project: Project, did: str, saw: str) -> Unmet:
     """Say why several beats are too many."""
     look_at = "compose.yaml, beat: how many of it run? Is each of them needed? "
     look_at += "For each of them has a schedule of its own, and sends on its own"
-    if any(is_embedded(service) for service in with_beat(project)):
+    if any(leftovers.is_embedded(project, one) for one in project.services.values()):
         look_at = "compose.yaml, worker: `-B` puts a beat into every replica of the worker"
     return Unmet(did=did, saw=saw, expected=f"{TICKS} ticks, all sent by one beat", look_at=look_at)
 
@@ -100,7 +83,7 @@ def stack(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stack]:
         except ServiceError as error:
             if "already running" in str(error):
                 raise guarded_by_pid_file(f"One of them ended: {error}") from None
-            if sum(service.replicas for service in with_beat(project)) > 1:
+            if sum(service.replicas for service in leftovers.with_beat(project)) > 1:
                 # two that write one file at the same moment can tear it from each other
                 raise one_of_several(project, "started your stack", str(error)) from None
             raise
@@ -115,39 +98,82 @@ def every_s(stack: Stack) -> float:
     return float(next(filter(None, (s.environment.get("REPORT_EVERY_S") for s in services)), 0.5))
 
 
-def tell_workers(stack: Stack, command: str) -> None:
-    """Have all workers begin or cease to take messages, and wait until they have."""
-    app = Celery(broker=stack.url(), set_as_current=False)
-    services = stack.project.services
-    workers = sum(" worker " in text_of(services[replica.service]) for replica in stack.ps())
-    try:
-        names = wait_for_workers(app, max(1, workers))
-    except NoWorkerError as error:
-        raise Unmet(
-            did="asked through the broker which workers are there",
-            saw=str(error),
-            expected="each worker answers",
-            look_at="compose.yaml, worker; and the end of its log",
-        ) from None
-    asked = {"reply": True, "timeout": DEADLINE_S, "limit": len(names), "destination": names}
-    app.control.broadcast(command, arguments={"queue": QUEUE}, **asked)
+class Workers:
+    """Those who take the ticks; they can be told to rest, and to go on."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.app = Celery(broker=stack.url_of(BROKER), set_as_current=False)
+        self.queues: dict[str, list[str]] = {}
+        """Each node's, while it rests."""
+
+    def nodes(self) -> list[str]:
+        """Wait until each worker answers; return their names."""
+        try:
+            return wait_for_workers(self.app, max(1, self.stack.workers()))
+        except NoWorkerError as error:
+            raise not_answered(error) from None
+
+    def rest(self) -> None:
+        """Have each cease to take messages, and wait until it has."""
+        names = self.nodes()
+        inspect = self.app.control.inspect(names, timeout=DEADLINE_S, limit=len(names))
+        for node, queues in (inspect.active_queues() or {}).items():
+            if queues:
+                self.queues[node] = [queue["name"] for queue in queues]
+        self._tell("cancel_consumer")
+
+    def go_on(self) -> None:
+        """Have each take messages again, from where it did."""
+        self._tell("add_consumer")
+
+    def _tell(self, command: str) -> None:
+        for node, queues in self.queues.items():
+            for queue in queues:
+                asked = {"reply": True, "timeout": DEADLINE_S, "limit": 1, "destination": [node]}
+                self.app.control.broadcast(command, arguments={"queue": queue}, **asked)
+
+    @contextmanager
+    def recorded(self) -> Iterator[Recorder]:
+        """Record what they run, wherever they store its result."""
+        try:
+            with Recorder(self.stack.url_of(BROKER), max(1, self.stack.workers())) as recorder:
+                yield recorder
+        except NoWorkerError as error:
+            raise not_answered(error) from None
+
+
+def not_answered(error: NoWorkerError) -> Unmet:
+    return Unmet(
+        did="asked through the broker which workers are there",
+        saw=str(error),
+        expected="each worker answers",
+        look_at="compose.yaml, worker; and the end of its log",
+    )
+
+
+@pytest.fixture(scope="module")
+def workers(stack: Stack) -> Workers:
+    return Workers(stack)
 
 
 def waiting(stack: Stack) -> dict[str, str]:
-    """Return the ticks that wait: id to who sent each, as `gen7@beat-1`."""
-    with redis.Redis.from_url(stack.url(), decode_responses=True) as store:
-        headers = [json.loads(text)["headers"] for text in store.lrange(QUEUE, 0, -1)]
-    return {one["id"]: one["origin"] for one in reversed(headers) if one["task"] == TASK}
+    """Return the ticks that wait in whichever queue: id to who sent each, as `gen7@beat-1`."""
+    return origins(one for queue in look(stack.url_of(BROKER)).waiting.values() for one in queue)
 
 
-def built(stack: Stack) -> dict[str, str]:
-    """Return what became of the ticks that a worker has taken: id to state."""
-    return {one.id: one.state for one in look(stack.url(), stack.url(database=1)).results}
+def held(stack: Stack) -> dict[str, str]:
+    """Return the ticks that wait or that a worker holds, likewise."""
+    return waiting(stack) | origins(look(stack.url_of(BROKER)).unacknowledged)
 
 
-def test_each_tick_is_sent_once(stack: Stack) -> None:
+def origins(messages: Iterable[Message]) -> dict[str, str]:
+    return {one.id: one.origin for one in messages if one.task == TASK}
+
+
+def test_each_tick_is_sent_once(stack: Stack, workers: Workers) -> None:
     """While beat runs, each tick that is due is sent once."""
-    tell_workers(stack, "cancel_consumer")
+    workers.rest()
     several = beats(stack)
     if len(several) > 1:
         raise too_many(stack, several)
@@ -178,7 +204,7 @@ def too_many(stack: Stack, several: list[Replica]) -> Unmet:
         if one.hostname not in hosts:
             last = stack.last_line(one.service, one.index)
             saw += f". {one.name} has sent none; its log ends with: {last}"
-    if not any("--pidfile" in text_of(service) for service in with_beat(stack.project)):
+    if not has_pid_file(stack.project):
         return one_of_several(stack.project, COUNTED, saw)
     refused = [one.name for one in beats(stack) if one.exit_code == leftovers.REFUSED]
     if refused:
@@ -224,29 +250,31 @@ def said_last(stack: Stack, several: list[Replica]) -> str:
     )
 
 
-def test_old_ticks_are_skipped(stack: Stack) -> None:
+def test_old_ticks_are_skipped(stack: Stack, workers: Workers) -> None:
     """A tick that nobody could run in time is skipped, and the next one runs."""
-    late = set(waiting(stack))
-    tell_workers(stack, "add_consumer")
-    did = f"let {len(late)} ticks wait for a worker, and looked what it did with them"
+    with workers.recorded() as recorder:
+        late = set(waiting(stack))
+        workers.go_on()
+        did = f"let {len(late)} ticks wait for a worker, and looked what it did with them"
 
-    def is_over() -> bool:
-        states = built(stack)
-        return late <= set(states) and any(
-            state == "SUCCESS" and one not in late for one, state in states.items()
-        )
+        def is_over() -> bool:
+            runs = [run for run in recorder.timeline().runs if run.name == TASK]
+            is_one_left = any(run.id in late and run.ended is None for run in runs)
+            has_next_run = any(run.id not in late and run.state == "SUCCESS" for run in runs)
+            return has_next_run and not is_one_left and late.isdisjoint(held(stack))
 
-    try:
-        until(is_over, "")
-    except TimeoutError:
+        with suppress(TimeoutError):
+            until(is_over, "")
+        runs = [run for run in recorder.timeline().runs if run.name == TASK]
+    ran = {run.id for run in runs if run.id in late and run.state == "SUCCESS"}
+    if not any(run.id not in late and run.state == "SUCCESS" for run in runs):
         raise Unmet(
             did=did,
-            saw=f"{dict(Counter(built(stack).values()))}: none of those that came later ran",
+            saw=f"{dict(Counter(run.state for run in runs)) or 'nothing'}: none of those that came "
+            "later ran",
             expected="the late ones are skipped, those that follow run",
             look_at="tasks.py: counted from when does a tick expire?",
-        ) from None
-    states = built(stack)
-    ran = [one for one in late if states[one] == "SUCCESS"]
+        )
     require(
         len(ran) <= len(late) // 2,
         did=did,
@@ -280,7 +308,7 @@ def test_due_in_the_zone_of_the_shop(stack: Stack) -> None:
     lasting = [one for one in said["expires"] if not is_below_a_day(one)]
     require(
         not lasting,
-        did=f"{did}, and read after how long a tick expires that was sent at night",
+        did=f"{did}, and read from a tick that it sends after how long this one expires",
         saw=f"without REPORT_EVERY_S, `expires` is {' and '.join(map(str, lasting))}",
         expected=f"a number of seconds, more than 0 and less than a day has ({DAY_S})",
         look_at="tasks.py, beat_schedule: a number counts from the moment of sending. A date is "
@@ -307,26 +335,33 @@ def probe(stack: Stack, *words: str, without: str = "") -> Any:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def test_a_second_beat_is_refused(stack: Stack) -> None:
+def test_a_second_beat_is_refused(stack: Stack, workers: Workers) -> None:
     """A second beat, started by hand beside the first, ends before it sends anything."""
-    code = probe(stack, "second", *words_of(stack.project.services["beat"]))
+    workers.rest()
+    until(lambda: waiting(stack), "a tick of the first beat")
+    beat = stack.project.services["beat"]
+    words = [*(beat.entrypoint or ()), *(beat.command or ())]
+    said = probe(stack, "second", TASK, *words)
     look_at = "compose.yaml, beat: Celery writes a pid file where `--pidfile` names one"
-    if "--pidfile" in text_of(stack.project.services["beat"]):
+    if has_pid_file(stack.project):
         look_at = "compose.yaml, beat: Celery itself removes the file of a dead process. Who "
         look_at += "removes that of a live one?"
+    saw = f"a second beat that has not ended after {said['waited_s']:.0f} s"
+    if said["sent"]:
+        saw = "a second beat that begins to send, and nobody stops it"
     require(
-        code is not None,
+        said["code"] is not None and not said["sent"],
         did="ran the command of beat once more in its container, while the first one ran",
-        saw="a second beat that begins to send, and nobody stops it",
+        saw=saw,
         expected="it ends by itself and before, as Celery's own guard does with "
         f"{leftovers.REFUSED}",
         look_at=look_at,
     )
 
 
-def test_a_killed_beat_starts_again(stack: Stack) -> None:
+def test_a_killed_beat_starts_again(stack: Stack, workers: Workers) -> None:
     """A beat that was killed starts again, and sends at most one tick for all that it missed."""
-    tell_workers(stack, "cancel_consumer")
+    workers.rest()
     stack.kill("beat")
     killed, before = time.monotonic(), set(waiting(stack))
     missed_s = MISSED * every_s(stack)
@@ -371,8 +406,8 @@ def test_a_new_container_remembers(stack: Stack) -> None:
     stack.scale("beat", 1)
     before = set(waiting(stack))
     until(lambda: set(waiting(stack)) - before, "a tick from the new beat")
-    named = leftovers.option(stack.project.services["beat"], "--schedule", "-s")
-    remembered = probe(stack, "remembered", TASK, named)
+    mounts = (mount.target for mount in stack.project.services["beat"].volumes)
+    remembered = probe(stack, "remembered", TASK, ".", *mounts)
     require(
         remembered >= sent,
         did="removed the container of beat, made a new one, and read its schedule file",

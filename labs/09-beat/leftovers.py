@@ -1,28 +1,49 @@
 """The files of beat that go with its container, and that the local engine leaves behind."""
 
+import dbm
 import posixpath
+import shelve
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from taskyard.compose.model import Project, Service
+from taskyard.kit.worker import programs
 
 SCHEDULE = "celerybeat-schedule"
-BEAT = {"beat", "-B", "--beat"}
+EMBEDDED = {"-B", "--beat"}
+SUFFIXES = (".dir", ".dat", ".bak", ".db")
+"""What dbm adds to a name, where it adds something."""
+
+KEYS = {"entries", "tz", "utc_enabled"}
+"""Source: Celery, `PersistentScheduler.setup_schedule`."""
+
 REFUSED = 73
 """What beat ends with when its pid file names another process that lives."""
 
 
-def words_of(service: Service) -> list[str]:
-    """Split a service's command, also that of `sh -c`."""
-    text = " ".join([*(service.entrypoint or ()), *(service.command or ())])
-    return [word.strip("'\"") for word in text.split()]
+def is_embedded(project: Project, service: Service) -> bool:
+    """Tell whether a service runs a beat inside of its worker."""
+    found = programs(service, project.folder)
+    return any(name == "worker" and not EMBEDDED.isdisjoint(words) for name, words in found)
 
 
-def option(service: Service, *names: str) -> str:
+def with_beat(project: Project) -> list[Service]:
+    """List the services that run a beat: the one of that name, and others that can be told."""
+    return [
+        service
+        for service in project.services.values()
+        if service.name == "beat"
+        or is_embedded(project, service)
+        or any(name == "beat" for name, _ in programs(service, project.folder))
+    ]
+
+
+def option(project: Project, service: Service, *names: str) -> str:
     """Return what a service's command gives to an option; nothing where it does not name it."""
-    for word, following in pairwise([*words_of(service), ""]):
+    words = [word for _, found in programs(service, project.folder) for word in found]
+    for word, following in pairwise([*words, ""]):
         name, equals, value = word.partition("=")
         if name in names:
             return value if equals else following
@@ -40,15 +61,26 @@ def is_kept(service: Service, name: str) -> bool:
 def files(project: Project) -> list[Path]:
     """List what beats have written into the learner's folder and a container would take along."""
     found: set[Path] = set()
-    for service in project.services.values():
-        if BEAT.isdisjoint(words_of(service)):
-            continue
-        schedule = option(service, "--schedule", "-s") or SCHEDULE
-        for name in (schedule, option(service, "--pidfile")):
+    for service in with_beat(project):
+        schedule = option(project, service, "--schedule", "-s") or SCHEDULE
+        for name in (schedule, option(project, service, "--pidfile")):
             if name and not PurePosixPath(name).is_absolute() and not is_kept(service, name):
                 path = project.folder / name
                 found.update(path.parent.glob(f"{path.name}*"))  # one or several: dbm decides
+        if not is_kept(service, "."):
+            found.update(schedules(project.folder))
     return sorted(path for path in found if path.is_file())
+
+
+def schedules(folder: Path) -> Iterator[Path]:
+    """Find beat's schedule files by what they hold, whoever gave them their names."""
+    for path in folder.rglob("*"):
+        stem = path.with_suffix("") if path.suffix in SUFFIXES else path
+        with suppress(OSError, *dbm.error):
+            if path.is_file() and dbm.whichdb(str(stem)):
+                with shelve.open(str(stem), "r") as store:
+                    if not KEYS - set(store):
+                        yield from stem.parent.glob(f"{stem.name}*")
 
 
 @contextmanager

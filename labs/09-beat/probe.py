@@ -1,5 +1,6 @@
 """What the check runs beside beat, with the learner's files: prints JSON as its last line."""
 
+import dbm
 import json
 import os
 import shelve
@@ -8,24 +9,36 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
+import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 MOMENTS_MAX = 1000
-BEGINS = ("beat: Starting", "maxinterval", "Sending due task")
 QUIET_S = 20.0
+STEP_S = 0.05
+TRIES = 5
+SUFFIXES = (".dir", ".dat", ".bak", ".db")
+"""What dbm adds to a name, where it adds something."""
 
 
-def due(task: str, days: str, *starts: str) -> object:
-    """Ask the schedule, as beat does, when a task is due in so many days from each start."""
-    from celery.app.utils import find_app  # a second to import, which `second` need not wait for
-    from celery.beat import Scheduler
+def learners_app() -> object:
+    """Import the app as beat does; a second, which not every question need wait for."""
+    from celery.app.utils import find_app
 
     app = find_app("tasks")
     app.loader.import_default_modules()
     app.finalize()
-    entries = [entry for entry in Scheduler(app).schedule.values() if entry.task == task]
+    return app
+
+
+def due(task: str, days: str, *starts: str) -> object:
+    """Ask the schedule, as beat does, when a task is due in so many days from each start."""
+    from celery.beat import Scheduler
+
+    app = learners_app()
+    scheduler = Scheduler(app)
+    entries = [entry for entry in scheduler.schedule.values() if entry.task == task]
     found: list[float] = []
     for entry in entries:
         for start in starts:
@@ -38,40 +51,87 @@ def due(task: str, days: str, *starts: str) -> object:
                     last = now
                     found.append(now.timestamp())
                 now = datetime.fromtimestamp(now.timestamp() + max(rest_s, 0.001), app.timezone)
-    expires = [entry.options.get("expires", app.tasks[task].expires) for entry in entries]
-    return {"due": found, "expires": expires}
+    return {"due": found, "expires": [expiry(app, scheduler, entry) for entry in entries]}
 
 
-def second(*command: str) -> object:
-    """Run beat once more, until it ends or begins to send; tell what it ended with, or nothing."""
-    beat = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    timer = threading.Timer(QUIET_S, os.killpg, (beat.pid, signal.SIGKILL))
-    timer.daemon = True
-    timer.start()
-    assert beat.stdout is not None
-    if any(words in line for line in beat.stdout for words in BEGINS):
+def expiry(app: object, scheduler: object, entry: object) -> object:
+    """Send a tick to nowhere; return after how many seconds it expires, or a date that is fixed."""
+    from celery.signals import after_task_publish
+    from kombu import Connection
+
+    sent: list[tuple[float, str | None]] = []
+
+    def note(headers: dict[str, str], **_: object) -> None:
+        sent.append((time.time(), headers.get("expires")))
+
+    after_task_publish.connect(note)
+    with Connection("memory://") as nowhere:
+        for _ in "twice":
+            producer = app.amqp.Producer(nowhere, auto_declare=False)
+            scheduler.apply_async(entry, producer=producer, advance=False)
+    (moment, date), (_, again), *_ = sent
+    if date is None or date == again:
+        return date
+    return round(datetime.fromisoformat(date).timestamp() - moment, 1)
+
+
+def second(task: str, *command: str) -> object:
+    """Run beat once more, until it ends or sends; tell its exit status, and whether it sent."""
+    app = learners_app()
+    with app.connection_for_read() as connection:
+        store = connection.default_channel.client
+
+        def senders() -> set[str]:
+            texts = [t for key in store.scan_iter(_type="list") for t in store.lrange(key, 0, -1)]
+            headers = [json.loads(text)["headers"] for text in texts]
+            return {one["origin"] for one in headers if one.get("task") == task}
+
+        before, begun = senders(), time.monotonic()
+        beat = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        while (code := beat.poll()) is None and time.monotonic() < begun + QUIET_S:
+            if senders() - before:
+                break
+            time.sleep(STEP_S)
+        waited_s = time.monotonic() - begun
+        sent = bool(senders() - before)
+    if code is None:
         os.killpg(beat.pid, signal.SIGKILL)
-    code = beat.wait()
-    return code if code >= 0 else None
+        beat.wait()
+    return {"code": code, "sent": sent, "waited_s": waited_s}
 
 
-def remembered(task: str, name: str = "") -> object:
-    """Read from a copy of beat's schedule file how often it has sent a task."""
-    from celery.app.utils import find_app
+def remembered(task: str, *folders: str) -> object:
+    """Read from copies of beat's schedule files how often it has sent a task; 0 without any."""
+    found = {
+        Path(parent, name)
+        for folder in {Path(one).resolve() for one in folders}
+        for parent, _, names in os.walk(folder, followlinks=True)
+        for name in names
+    }
+    stems = found | {path.with_suffix("") for path in found if path.suffix in SUFFIXES}
+    return max([0, *(count(stem, task) for stem in stems if dbm.whichdb(str(stem)))])
 
-    path = Path(name or find_app("tasks").conf.beat_schedule_filename)
-    with tempfile.TemporaryDirectory() as folder:
-        for part in path.parent.glob(f"{path.name}*"):  # one file or several: dbm decides
-            shutil.copy(part, folder)
-        with shelve.open(str(Path(folder) / path.name), "r") as store:
-            entries = store["entries"].values()
-            return sum(entry.total_run_count for entry in entries if entry.task == task)
+
+def count(path: Path, task: str) -> int:
+    """Read from a copy of one file how often beat says there that it has sent a task."""
+    for _ in range(TRIES):  # beat may be writing it
+        with tempfile.TemporaryDirectory() as folder:
+            for part in path.parent.glob(f"{path.name}*"):  # one file or several: dbm decides
+                shutil.copy(part, folder)
+            with (
+                suppress(KeyError, *dbm.error),  # or it is another program's
+                shelve.open(str(Path(folder) / path.name), "r") as store,
+            ):
+                entries = store["entries"].values()
+                return sum(entry.total_run_count for entry in entries if entry.task == task)
+        time.sleep(STEP_S)
+    return 0
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from socket import gethostname
 
 import pytest
 import redis
@@ -57,6 +58,7 @@ def test_waiting_messages_come_in_the_order_in_which_they_are_taken(
         f"('{number}@example.com',)" for number in range(3)
     ]
     assert {message.task for message in messages} == {"tasks.send_email"}
+    assert {message.origin.partition("@")[2] for message in messages} == {gethostname()}
     redis.Redis.from_url(stack.url("redis")).delete("nobody-reads")
 
 

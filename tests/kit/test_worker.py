@@ -8,9 +8,10 @@ import pytest
 from celery import Celery
 
 from taskyard.compose import read
+from taskyard.deadline import until
 from taskyard.kit.recorder import Recorder, wait_for_workers
 from taskyard.kit.stack import Stack
-from taskyard.kit.worker import subcommand
+from taskyard.kit.worker import programs, subcommand
 
 COMPOSE = """
 x-shop: &shop
@@ -22,7 +23,7 @@ services:
   shell: { <<: *shop, command: ["sh", "-c", "exec celery -A tasks worker -P solo"] }
   script: { <<: *shop, command: ["sh", "start.sh"] }
   program: { <<: *shop, command: ["python", "tasks.py"], deploy: { replicas: 2 } }
-  beat: { <<: *shop, command: celery -A tasks beat }
+  beat: { <<: *shop, command: celery -A tasks beat --enable-remote-control -s beat.schedule }
   shop:
     <<: *shop
     command: ["python", "-c", "import time; time.sleep(600)"]
@@ -46,6 +47,11 @@ def test_workers_are_those_that_answer(tmp_path: Path) -> None:
     with Stack(tmp_path, "local") as stack:
         assert stack.workers() == 5
         app = Celery(broker=stack.url(), set_as_current=False)
+
+        def beat_answers() -> bool:
+            return any("celerybeat@beat-1" in one for one in app.control.ping(timeout=0.5))
+
+        until(beat_answers, "a beat that is told to answer")
         names = wait_for_workers(app, stack.workers())
         assert names == [
             f"celery@{name}"
@@ -59,7 +65,8 @@ def test_workers_are_those_that_answer(tmp_path: Path) -> None:
 @pytest.mark.xdist_group("worker")
 def test_the_address_of_a_redis_is_one_outside(tmp_path: Path) -> None:
     """Login, database and options stay; what is no Redis of the project's stays as it is."""
-    services = "{store: {image: redis:8-alpine}, shop: {image: shop, command: sleep 600}}"
+    shop = "{image: shop, command: sleep 600, environment: {BROKER_URL: 'redis://store:6379/2'}}"
+    services = f"{{store: {{image: redis:8-alpine}}, shop: {shop}}}"
     (tmp_path / "compose.yaml").write_text(f"services: {services}")
     with Stack(tmp_path, "local") as stack:
         host, port = stack.endpoint("store", 6379)
@@ -74,6 +81,18 @@ def test_the_address_of_a_redis_is_one_outside(tmp_path: Path) -> None:
             "src": "src",
         }
         assert {url: stack.outside(url) for url in inside} == inside
+        assert stack.url_of("BROKER_URL") == f"redis://{host}:{port}/2"
+
+
+def test_a_command_tells_how_it_runs_celery(tmp_path: Path) -> None:
+    """A script of the folder counts; each program has the words that follow."""
+    (tmp_path / "start.sh").write_text("celery -A tasks inspect ping\nexec celery beat -s nights\n")
+    path = tmp_path / "compose.yaml"
+    path.write_text("services: {it: {image: i, command: sh start.sh}}")
+    assert list(programs(read(path).services["it"], tmp_path)) == [
+        ("inspect", ["-A", "tasks", "inspect", "ping", "exec", "celery", "beat", "-s", "nights"]),
+        ("beat", ["beat", "-s", "nights"]),
+    ]
 
 
 @pytest.mark.parametrize(

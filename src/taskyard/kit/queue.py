@@ -25,19 +25,24 @@ class Message:
     Attributes:
         arguments: Their `repr`, as the sender wrote it into the headers.
 
+    Attributes:
+        origin: The process that sent it, such as `gen7@beat-1`: a number and a host name.
+
     Source: Celery, message protocol version 2; kombu writes the envelope as JSON.
     """
 
     id: str
     task: str
     arguments: str
+    origin: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Message:
         """Read an envelope; text that is not Celery's becomes a message with `?` as id and task."""
         try:
             headers = json.loads(text)["headers"]
-            return cls(headers["id"], headers["task"], headers.get("argsrepr", ""))
+            origin = headers.get("origin", "")
+            return cls(headers["id"], headers["task"], headers.get("argsrepr", ""), origin)
         except (ValueError, KeyError, TypeError):
             return cls("?", "?", text)
 

@@ -20,6 +20,7 @@ from taskyard.deadline import BusyError, DeadlineError, until
 from taskyard.kit.timeline import TaskRun, Timeline
 
 HELLO = "taskyard-hello"
+BEAT = "celerybeat@"
 STEP_S = 0.05
 ENDS = {
     "task-succeeded": "SUCCESS",
@@ -239,16 +240,20 @@ def wait_for_workers(
         workers: The number of nodes that must answer.
         question: A remote control command, such as `ping`.
 
+    A beat that is told to answers as well, and is no worker.
+
     Raises:
         NoWorkerError: Fewer answered within `timeout_s`; names those that did.
     """
     names: set[str] = set()
+    beats: set[str] = set()
 
     def have_answered() -> bool:
         answers: Iterable[Mapping[str, Any]] = app.control.broadcast(
-            question, reply=True, timeout=0.5, limit=workers
+            question, reply=True, timeout=0.5, limit=workers + len(beats)
         )
-        names.update(name for answer in answers or () for name in answer)
+        for name in (name for answer in answers or () for name in answer):
+            (beats if name.startswith(BEAT) else names).add(name)
         return len(names) >= workers
 
     wanted = "1 worker" if workers == 1 else f"{workers} workers"

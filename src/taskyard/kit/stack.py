@@ -133,6 +133,16 @@ class Stack:
         login, at, _ = parts.netloc.rpartition("@")
         return parts._replace(netloc=f"{login}{at}{host}:{port}").geturl()
 
+    def url_of(self, variable: str) -> str:
+        """
+        Return the URL on this machine of the Redis that a variable of some service names.
+
+        If no service has the variable, it is database 0 of `redis`.
+        """
+        services = self.project.services.values()
+        named = filter(None, (service.environment.get(variable) for service in services))
+        return self.outside(next(named, f"redis://redis:{redis.PORT}/0"))
+
     def workers(self) -> int:
         """Count the replicas that run a Celery worker, each of which is a node that will answer."""
         return len(self.worker_replicas())

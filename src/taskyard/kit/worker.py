@@ -1,10 +1,10 @@
-"""Tell which services start a Celery worker, in whatever way."""
+"""Tell which of Celery's programs a service starts, in whatever way."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from taskyard.compose.model import Service
@@ -17,29 +17,33 @@ _WITH_VALUE = frozenset(
 _BANNER = re.compile(r"^ *-+ \S+@\S+ v\d+\.", re.MULTILINE)
 
 
-def subcommand(service: Service, folder: Path) -> str:
+def programs(service: Service, folder: Path) -> Iterator[tuple[str, list[str]]]:
     """
-    Return Celery's subcommand in a service's command, such as `worker` or `beat`.
+    Find what a service's command has Celery run.
 
     The command may call Celery itself, or through a shell or a script.
 
     Args:
         folder: Where the scripts lie that the command may name.
 
-    Returns:
-        `worker` if there is one among several; empty if the command calls no Celery.
+    Yields:
+        The subcommand, such as `worker` or `beat`, and all words that follow `celery`.
     """
     words = [*_words(service.entrypoint), *_words(service.command)]
     for word in list(words):
         script = folder / word.lstrip("/")
         if script.suffix == ".sh" and script.is_file():
             words += shlex.split(script.read_text(encoding="utf-8"), comments=True)
-    found = [
-        _subcommand(words[place + 1 :])
-        for place, word in enumerate(words)
-        if PurePosixPath(word).name == "celery"
-    ]
-    return "worker" if "worker" in found else next(filter(None, found), "")
+    for place, word in enumerate(words):
+        following = words[place + 1 :]
+        if PurePosixPath(word).name == "celery" and (name := _subcommand(following)):
+            yield name, following
+
+
+def subcommand(service: Service, folder: Path) -> str:
+    """Return a service's first Celery subcommand; `worker` among several, empty without any."""
+    found = [name for name, _ in programs(service, folder)]
+    return "worker" if "worker" in found else next(iter(found), "")
 
 
 def says_worker(log: str) -> bool:

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Celery removes the pid file of a process that is gone; a new container's first is number 1 again
+exec celery --app=tasks beat -l INFO -s state/reports --pidfile state/beat.pid
