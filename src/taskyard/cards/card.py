@@ -1,4 +1,4 @@
-"""One card on its way from tokens to a note: what its comment sets, what its labels hold."""
+"""One card between tokens and note: the entries of its comments, and the blocks of its labels."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _KINDS: tuple[Kind, ...] = get_args(Kind)
 
 class Card:
     """
-    What stands between two headings.
+    A card: a second-level heading, and the blocks up to the next one.
 
     Attributes:
-        line: Of its heading.
+        line: The line of its heading.
         title: The heading without `Card 1:`.
-        retired: What its comments say of notes that were taken out.
+        retired: The entries in its comments that name retired notes.
     """
 
     def __init__(self, heading: Sequence[Token], source: Source) -> None:
@@ -45,17 +45,17 @@ class Card:
 
     @property
     def id(self) -> str:
-        """The id as it is written, or else made from the title."""
+        """The id that is written, or one made from the title."""
         return self._value("id") or slug(self.title)
 
     @property
     def id_place(self) -> tuple[int, int]:
-        """The line and column where the id stands."""
+        """The line and column of the id, or of the heading if no id is written."""
         entry = self._said.get("id")
         return (entry.line, entry.value_at(self.source)) if entry else (self.line, 1)
 
     def take(self, block: Sequence[Token]) -> None:
-        """Take the next block below the heading."""
+        """Add the next block below the heading."""
         token = block[0]
         if is_comment(token):
             for entry in entries(token.content, (token.map or [0])[0] + 1, self.source):
@@ -83,7 +83,7 @@ class Card:
         Return the card as a note, or None if a part is missing.
 
         Args:
-            tags: Of the whole file.
+            tags: The tags of the whole file.
         """
         tokens = {label: without_rule(found) for label, found in self._tokens.items()}
         sides = {label: Side(found, self._starts[label]) for label, found in tokens.items()}
@@ -142,7 +142,7 @@ class Card:
         return usual
 
     def _is_complete(self, kind: Kind, sides: dict[Label, Side]) -> bool:
-        """Report what is missing; a card without a side that Anki needs is not a note."""
+        """Tell whether the card has all the parts of a note; report those that are missing."""
         before = len(self.source.findings)
         if not self.title:
             cure = "write one after the `##`"
@@ -189,7 +189,7 @@ class Card:
 
 
 def check_id(id: str, entry: Entry, source: Source) -> bool:
-    """Say whether an id is well formed; report an error if it is not."""
+    """Tell whether an id is well formed; report an error if it is not."""
     good = slug(id)
     if id != good:
         what = f"the id `{short(id)}` is not made of lower-case letters, digits and single hyphens"
@@ -199,14 +199,14 @@ def check_id(id: str, entry: Entry, source: Source) -> bool:
 
 
 def slug(text: str) -> str:
-    """Return a text as an id: lower case without accents, its words joined by hyphens."""
+    """Turn a text into an id: lower case without accents, with hyphens between its words."""
     plain = normalize("NFKD", normalize("NFKD", text).casefold())
     bare = "".join(one for one in plain if not combining(one))
     return normalize("NFC", re.sub(r"[\W_]+", "-", bare).strip("-"))
 
 
 def plain(inline: Token) -> str:
-    """Return the words of a heading."""
+    """Return the text of a heading without markup."""
     said = ""
     for child in inline.children or ():
         if child.type in ("text", "code_inline", "image"):

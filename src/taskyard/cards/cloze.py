@@ -1,4 +1,4 @@
-"""The deletions of a cloze note: found in text, never in code."""
+"""The deletions of a cloze note, which are found in text and never in code."""
 
 from __future__ import annotations
 
@@ -15,24 +15,31 @@ OPENING = re.compile(r"\{\{c([0-9]{1,9})::")
 _ALMOST = re.compile(r"\{{1,2}\s*[cC](?:[\d,\s]*::|\d[\d,\s]*:)")
 _MARKS = re.compile(rf"(\{{\{{c[0-9]{{1,9}}::|{_ALMOST.pattern}|\}}\}}|::)")
 _MOST = 500
-"""The highest number in Anki's editor; a number of 70,000 makes the whole import fail."""
+"""The highest number that Anki's editor gives; a number such as 70,000 makes an import fail."""
 
 
 def mark(side: Side, source: Source) -> None:
-    """Put tokens `cloze_open`, `cloze_hint` and `cloze_close` in place of the marks."""
+    """Replace the marks in a side by tokens `cloze_open`, `cloze_hint` and `cloze_close`."""
     for token in side.tokens:
         if token.type == "inline" and ("{" in token.content or "}" in token.content):
             token.children = list(_Marker(token, source).marked())
 
 
 def numbers(side: Side) -> list[int]:
-    """Return the numbers of the deletions of a marked side, each once, sorted."""
+    """Return the sorted numbers of the deletions of a marked side, without repeats."""
     return sorted({token.meta["number"] for token, _ in side.inline("cloze_open")})
 
 
 @dataclass
 class _Deletion:
-    """A deletion that is still open: its mark, its line, and its depth in emphasis and links."""
+    """
+    A deletion that is still open.
+
+    Attributes:
+        mark: Its opening, such as `{{c1::`.
+        depth: The number of emphases, links and tags around it.
+        has_mark: Whether the `::` before its hint has been read.
+    """
 
     mark: str
     line: int
@@ -42,13 +49,13 @@ class _Deletion:
     has_hint: bool = False
 
     def take(self) -> None:
-        """Record that it has content, before or after the mark of its hint."""
+        """Record content, which belongs to the answer or, after the `::`, to the hint."""
         self.has_answer |= not self.has_mark
         self.has_hint |= self.has_mark
 
 
 class _Marker:
-    """Walks through one paragraph; a deletion must end in the paragraph where it begins."""
+    """Marks one paragraph; a deletion must end in the paragraph in which it begins."""
 
     def __init__(self, inline: Token, source: Source) -> None:
         self.written = inline.content
@@ -57,10 +64,10 @@ class _Marker:
         self.source = source
         self.depth = 0
         self.opened: _Deletion | None = None
-        self.ignored = 0  # marks that open no deletion, so that what closes them must not end one
+        self.ignored = 0  # openings that are not deletions, and whose `}}` must not end one
 
     def marked(self) -> Iterator[Token]:
-        """Yield the tokens of the paragraph with its marks as tokens of their own."""
+        """Yield the tokens of the paragraph, with tokens in place of its marks."""
         for child in self.children:
             if child.type == "text":
                 for piece in _MARKS.split(child.content):
@@ -144,7 +151,7 @@ def _text(content: str) -> Token:
 
 
 def _nesting(token: Token) -> int:
-    """Emphasis and links have tokens that open and close; HTML tags are pieces of text."""
+    """Return 1 for a token that opens something, -1 for one that closes, also for HTML tags."""
     if token.type != "html_inline" or token.content.startswith(("<!", "<br", "<BR")):
         return token.nesting
     return -1 if token.content.startswith("</") else 1

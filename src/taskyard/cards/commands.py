@@ -42,7 +42,7 @@ def build(files: tuple[Path, ...], out: Path | None) -> None:
     """
     Build the decks of the course, or one deck of FILES.
 
-    With FILES, the package that is already there remembers when each note last changed: build a
+    With FILES, an earlier package in the same place tells when each note last changed, so build a
     deck where you built it before.
     """
     _build(files, out)
@@ -52,7 +52,7 @@ def build(files: tuple[Path, ...], out: Path | None) -> None:
 @FILES
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def lint(files: tuple[Path, ...], as_json: bool) -> None:
-    """Say everything that is wrong with FILES, or with the cards of the course."""
+    """List everything that is wrong with FILES, or with the cards of the course."""
     findings = _findings(files)
     counts = Counter(finding.level for finding in findings)
     if as_json:
@@ -68,7 +68,7 @@ def lint(files: tuple[Path, ...], as_json: bool) -> None:
 
 @cards.command()
 def lock() -> None:
-    """Record in the lock what has changed, for the next release."""
+    """Record in the lock which notes have changed, for the next release."""
     course, old = Course.discover(), Lock.read(LOCK)
     parts = release.parts_of_course(course, old, CACHE)
     new = release.locked(parts, old, int(time.time()))
@@ -87,10 +87,10 @@ def watch(files: tuple[Path, ...], out: Path | None) -> None:
     from watchfiles import watch as changes
 
     def is_source(_change: object, path: str) -> bool:
-        return Path(path).suffix in (".md", ".svg", ".png")  # and not a file that is built
+        return Path(path).suffix in (".md", ".svg", ".png")  # a deck that is built is not
 
     folders = {path.parent for path in files} or {ROOT / "cards"}
-    # the first round comes once the watch is set, so that no save falls between the two
+    # The first round comes after the watch has begun, so that no save is missed between the two
     rounds = changes(*folders, watch_filter=is_source, rust_timeout=300, yield_on_timeout=True)
     for number, changed in enumerate(rounds):
         if number and not changed:
@@ -105,12 +105,12 @@ def watch(files: tuple[Path, ...], out: Path | None) -> None:
 
 
 def _findings(files: Sequence[Path]) -> list[Finding]:
-    """Return all findings for some files; the course's own files are held to its own rules."""
+    """Return all findings about some files; those of the course must keep its own rules as well."""
     course = Course.discover()
     chapters = {chapter.cards: chapter for chapter in course.chapters if chapter.cards}
     _exist(files)
     wanted = {path.resolve() for path in files} or set(chapters)
-    inside = {path: read(path) for path in chapters}  # all: cards are compared
+    inside = {path: read(path) for path in chapters}  # all of them, because cards are compared
     outside = {path: read(path) for path in sorted(wanted - set(chapters))}
     findings = rules.examine([*inside.values()], True) + rules.examine([*outside.values()], False)
     proofs = Proofs(course)
@@ -138,7 +138,7 @@ def _build(files: Sequence[Path], out: Path | None) -> None:
         raise TaskyardError.of(faults)
     new = old
     for part in parts:
-        # the file's time rather than the clock's: the same file makes the same package on any day
+        # The file's time instead of the clock's, so that one file makes one package on any day
         new = new.renewed(part.all, min(int(part.deck.path.stat().st_mtime), int(time.time())))
     release.build(parts, out, new)
     _notices(parts)

@@ -1,4 +1,4 @@
-"""The comments of a card file: a note's id, tags, proof and the like, or a remark to authors."""
+"""The comments of a card file: a note's id, tags, proof and so on, or remarks to authors."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ _WORD = re.compile(r"[A-Za-z]+(?=\s*[:=])")
 @dataclass(frozen=True)
 class Entry:
     """
-    One `key: value`.
+    One `key: value` in a comment.
 
     Attributes:
-        said: The whole entry as it is written.
-        line: Counted from 1.
+        key: Empty if the text has no key.
+        said: The whole entry, as it is written.
+        line: Its line, from 1.
     """
 
     key: str
@@ -35,12 +36,12 @@ class Entry:
     line: int
 
     def value_at(self, source: Source) -> int:
-        """Return the column of the value."""
+        """Return the column of the value, from 1."""
         return source.column(self.line, self.said) + len(self.said) - len(self.value)
 
 
 def is_comment(token: Token) -> bool:
-    """Say whether a block begins with a comment."""
+    """Tell whether a block begins with a comment."""
     return token.type == "html_block" and token.content.lstrip().startswith("<!--")
 
 
@@ -49,8 +50,8 @@ def entries(html: str, line: int, source: Source) -> list[Entry]:
     Return the entries in the comments of a piece of HTML; a remark to authors has none.
 
     Args:
-        line: Of the first line of the HTML.
-        source: Collects an error for text beside the comments, and for a wrong entry.
+        line: The line of the file in which the HTML begins.
+        source: Receives an error for text outside the comments, and for each wrong entry.
     """
     found: list[Entry] = []
     at = 0
@@ -81,7 +82,7 @@ def entries(html: str, line: int, source: Source) -> list[Entry]:
 def _entries(text: str, line: int) -> list[Entry]:
     rows = enumerate(text.split("\n"), line)
     parts = [(part.strip(" ·•\t"), at) for at, row in rows for part in _BETWEEN.split(row)]
-    # `<!-- see: the manual -->` is a remark; a single known key, or one close to it, makes entries
+    # `<!-- see: the manual -->` is a remark. One known key, or a close one, makes all parts entries
     return list(_read(parts)) if any(_is_meant(said) for said, _ in parts) else []
 
 

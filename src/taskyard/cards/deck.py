@@ -1,4 +1,4 @@
-"""One card file, compiled: its notes as HTML, kept in a cache until something changes."""
+"""Compile a card file: its notes as HTML, cached until something changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from taskyard.errors import TaskyardError
 
 @dataclass(frozen=True)
 class Rendered:
-    """One note as Anki will show it; `sides` holds HTML by label."""
+    """One note as Anki will show it; `sides` maps each label to HTML."""
 
     id: str
     title: str
@@ -43,9 +43,10 @@ class Deck:
 
     Attributes:
         intro: The deck's description, as HTML.
-        media: Name in the package of each image, to its file.
-        findings: What the grammar said, and which rules found a loss; with an error among them
-            the deck is not complete.
+        retired: Ids of retired notes, to the line that retires them.
+        media: The name in the package of each image, to its file.
+        findings: Those of the grammar, and of the rules about losses. If one is an error, notes are
+            missing from the deck.
     """
 
     path: Path
@@ -62,7 +63,8 @@ def compile_file(path: Path, cache_folder: Path | None = None) -> Deck:
     Read and render a card file.
 
     Args:
-        cache_folder: Holds one file for each card file, renewed when that or this code changes.
+        cache_folder: Receives one file for each card file, which is renewed when the card file, its
+            images or this code change.
 
     Raises:
         TaskyardError: The file cannot be read.
@@ -82,7 +84,7 @@ def compile_file(path: Path, cache_folder: Path | None = None) -> Deck:
             return deck
     deck = _compiled(path)
     if kept and not any(finding.level == "error" for finding in deck.findings):
-        with suppress(OSError):  # a cache that cannot be written costs time and nothing else
+        with suppress(OSError):  # without a cache, the next build is slower and as good
             _keep(kept, key, deck)
     return deck
 
@@ -109,7 +111,7 @@ def _compiled(path: Path) -> Deck:
 
 @cache
 def _code() -> bytes:
-    """Return a digest of everything besides the text that decides how it is compiled."""
+    """Return a digest of everything but the card file that decides how it is compiled."""
     rooms = (Path(__file__).parent, Path(pages.__file__).parent)
     code = b"".join(path.read_bytes() for room in rooms for path in sorted(room.rglob("*.py")))
     libraries = [version(name) for name in ("markdown-it-py", "mdit-py-plugins", "Pygments")]
@@ -127,7 +129,7 @@ def _keep(kept: Path, key: str, deck: Deck) -> None:
 
 
 def _kept(kept: Path, key: str, path: Path) -> Deck | None:
-    """Return the deck from the cache, or None if its file, its images or this code changed."""
+    """Return the deck from the cache; None if its file, its images or this code have changed."""
     try:
         content: dict[str, Any] = json.loads(kept.read_bytes())
         media = {name: Path(file) for name, file in content["media"].items()}

@@ -1,4 +1,4 @@
-"""One note with all of its fields, and when it last changed: what a package holds."""
+"""One note with all of its fields, as a package holds it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Entry:
     One note.
 
     Attributes:
-        deck: The name of its deck, levels parted by `::`.
+        deck: The name of its deck, with `::` between levels.
         fields: HTML, in the order of the note type.
-        tags: As they are written.
-        root: The tag that the others stand below in Anki; empty where they stand as written.
+        tags: The tags as they are written.
+        root: The tag below which Anki gets the others; empty if it gets them as they are written.
     """
 
     id: str
@@ -32,12 +32,12 @@ class Entry:
 
     @property
     def guid(self) -> str:
-        """What Anki knows the note by; its wording, its place and its file do not matter."""
+        """The identity of the note in Anki, which depends on the id alone."""
         return str(genanki.guid_for("taskyard", self.id))
 
     @property
     def tags_in_anki(self) -> list[str]:
-        """The tags with the root above them, sorted: another deck may have a tag `list` too."""
+        """The sorted tags below the root, which keeps them apart from a learner's own tags."""
         below = f"{self.root}::" if self.root else ""
         return sorted(
             {tag if tag == self.root or tag.startswith(below) else below + tag for tag in self.tags}
@@ -46,15 +46,15 @@ class Entry:
     @cached_property
     def digest(self) -> str:
         """
-        A digest of what the learner has; a note has changed when its digest has.
+        A digest of the note's content; a note has changed if its digest has.
 
-        The root is no part of it. Anki takes over all of a note or nothing, the learner's own tags
-        included, and nobody should lose those for a longer name of ours.
+        The root is left out. Anki replaces a note as a whole, with the learner's own tags, and they
+        should not be lost because the course renames its tags.
         """
         return digest(self.kind, self.fields, self.tags)
 
 
 def digest(kind: Kind, fields: tuple[str, ...], tags: tuple[str, ...]) -> str:
-    """Return 20 hexadecimal digits that stand for the content of a note."""
+    """Return a digest of a note's content, of 20 hexadecimal digits."""
     content = "\x1f".join((kind, *fields, *sorted(tags)))  # Anki's own separator of fields
     return hashlib.sha256(content.encode()).hexdigest()[:20]

@@ -1,4 +1,4 @@
-"""What is wrong in a card file: the line and column, how bad it is, and what to do about it."""
+"""Findings about a card file: what is wrong, where, how bad it is, and what to do about it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Finding:
     One thing to say about a file.
 
     Attributes:
-        rule: The name of the rule, as in `unclosed-fence`.
-        level: An error keeps the deck from being built; a notice asks for nothing.
-        what: Lower case, no final full stop, values in backticks.
+        rule: The name of the rule, such as `unclosed-fence`.
+        level: An error keeps the deck from being built; a notice requires nothing.
+        what: A clause in lower case, without a final full stop, with values in backticks.
         path: The card file.
-        line: Counted from 1.
-        column: Counted from 1, in characters.
+        line: The line, from 1.
+        column: The column in characters, from 1.
         hint: The next step.
     """
 
@@ -44,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Source:
-    """A file's path and lines, and the findings so far: each finding is added as it is made."""
+    """A file's path and lines, and the findings about it, which its methods add to."""
 
     path: Path
     lines: Sequence[str]
@@ -55,8 +55,8 @@ class Source:
         Add an error to the findings and return it.
 
         Args:
-            at: The column, or a text to look for in the line; without either, the finding points at
-                the first character of the line that is not a space.
+            at: The column, or a text to look for from this line to the end of the paragraph. An
+                empty text stands for the first character of the line that is not a space.
         """
         return self._note(rule, "error", what, line, hint, at)
 
@@ -69,20 +69,24 @@ class Source:
         return self._note(rule, "notice", what, line, hint, at)
 
     def line_with(self, text: str, start: int) -> int:
-        """Return the first line from `start` on that contains a text; `start` if none does."""
+        """Return the number of the first line from `start` on that contains a text, or `start`."""
         for line in range(start, len(self.lines) + 1):
             if text in self.lines[line - 1]:
                 return line
         return start
 
     def column(self, line: int, text: str) -> int:
-        """Return the column where a text begins; if absent, that of the line's first character."""
+        """Return the column of a text in a line, or that of the first character but spaces."""
         said = self.lines[line - 1]
         place = said.find(text) if text else -1
         return (place if place >= 0 else len(said) - len(said.lstrip())) + 1
 
     def _line_of(self, text: str, start: int) -> int:
-        """Search to the end of the paragraph: the parser does not give the lines within one."""
+        """
+        Return the line of a text in the paragraph that goes on at `start`, or `start`.
+
+        The parser gives the lines of a paragraph, but not those of the tokens in it.
+        """
         for line in range(start, len(self.lines) + 1):
             if text in self.lines[line - 1]:
                 return line
@@ -101,7 +105,7 @@ class Source:
 
 
 class FindingsError(TaskyardError):
-    """The card files cannot be built; the message has one line for each error."""
+    """Card files cannot be built; the message has one line for each error."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)

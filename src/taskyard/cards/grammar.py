@@ -1,8 +1,8 @@
 """
-A card file, read from markdown-it's tokens: what looks like a heading inside code stays code.
+Read a card file from markdown-it's tokens, so that what looks like a heading in code stays code.
 
-All faults of the file are found in one pass. The grammar reports an error where something would be
-lost or changed on its way to Anki; how a card is worded is up to `rules`.
+One pass finds all faults of the file. The grammar reports everything that would be lost or changed
+on the way to Anki; `rules` are about how a card is written.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from taskyard.pages.parser import PARSER
 
 def read(path: Path) -> CardFile:
     """
-    Read a card file; its findings say what is wrong with it.
+    Read a card file; what is wrong with it is in `findings`.
 
     Raises:
         TaskyardError: The file cannot be read, or is not UTF-8 text.
@@ -45,7 +45,7 @@ def read(path: Path) -> CardFile:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Pause the garbage collector: it would look at every token again, and none is garbage."""
+    """Pause the garbage collector, which would examine every token and find no garbage."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -56,7 +56,7 @@ def _uncollected() -> Iterator[None]:
 
 
 class _Reader:
-    """One file on its way from text to notes."""
+    """Turns the text of one file into notes."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.source = Source(path, text.split("\n"))
@@ -113,7 +113,7 @@ class _Reader:
             self.source.error("front-matter", what, 1, "close it with `---`, or remove this line")
 
     def _unlined(self, block: Sequence[Token]) -> None:
-        """Keep text with a line of dashes below it as text: Markdown would make it a heading."""
+        """Keep text above a line of dashes as text, although Markdown makes it a heading."""
         heading = block[0]
         is_title = heading.tag == "h1" and not self.title and not self.cards
         if heading.type == "heading_open" and heading.markup in ("-", "=") and not is_title:
@@ -133,7 +133,7 @@ class _Reader:
         self.title = self.title or plain(heading[1])
 
     def _introduction(self, block: Sequence[Token]) -> None:
-        """Take what stands above the first card."""
+        """Add a block above the first card to the introduction."""
         if not is_comment(block[0]):
             for label, line, _ in parts(block):
                 if label:
@@ -160,7 +160,7 @@ class _Reader:
                 self.retired.setdefault(id, entry.line)
 
     def _ids(self) -> None:
-        """Find duplicate ids, also those of cards that are not notes because of another error."""
+        """Report duplicate ids, even of cards that are not notes because of another error."""
         first: dict[str, int] = {}
         for card in self.cards:
             line, column = card.id_place

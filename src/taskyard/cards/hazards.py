@@ -1,4 +1,4 @@
-"""Find what would be lost or changed on its way from Markdown to Anki."""
+"""Report what would be lost or changed on the way from Markdown to Anki."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from taskyard.cards.image import Image, is_outside, is_remote
 from taskyard.cards.labels import WRITTEN, labels_within
 
 _DEEPEST = 20
-"""markdown-it silently drops anything that is nested more deeply."""
+"""The depth of nesting from which markdown-it drops content without a word."""
 
 _HARMLESS = re.compile(r"<br\s*/?>|</?(?:kbd|sub|sup)>", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
@@ -30,7 +30,7 @@ _FOOTNOTE = re.compile(r"\[\^[\w-]+\]")
 
 
 def in_characters(source: Source) -> None:
-    """Find control characters: Anki separates its fields with one of them and stores none."""
+    """Report control characters, which Anki does not store; one of them separates its fields."""
     for line, text in enumerate(source.lines, 1):
         for found in _CONTROL.finditer(text):
             what = f"the control character U+{ord(found[0]):04X} cannot be stored in a note"
@@ -39,10 +39,10 @@ def in_characters(source: Source) -> None:
 
 def in_addresses(env: Mapping[str, Any], tokens: Sequence[Token], source: Source) -> None:
     """
-    Find addresses, as in `[name]: https://…`, that no link uses.
+    Report addresses, as in `[name]: https://…`, that no link uses.
 
     Args:
-        env: What the parser found besides the tokens.
+        env: The parser's environment, which has the addresses.
     """
     children = [child for token in tokens for child in token.children or ()] if env else []
     taken = {(one.attrGet("href") or one.attrGet("src"), one.attrGet("title")) for one in children}
@@ -59,7 +59,7 @@ def in_addresses(env: Mapping[str, Any], tokens: Sequence[Token], source: Source
 
 
 def in_block(block: Sequence[Token], source: Source) -> None:
-    """Find what would not reach Anki as it is written, in one top-level block."""
+    """Report what in one top-level block would not reach Anki as it is written."""
     for line, label in labels_within(block):
         what = f"`**{label}:**` is not at the start of a line of its own"
         cure = "leave a line empty above it, and put it in no list and no quotation"
@@ -96,7 +96,7 @@ def in_block(block: Sequence[Token], source: Source) -> None:
 
 
 def _in_fence(fence: Token, source: Source) -> None:
-    """Find a fence that is not closed: Markdown ends it at a later one, or with the file."""
+    """Report a fence that is not closed, which Markdown ends at a later one or with the file."""
     start, end = fence.map or [0, 0]
     rows = fence.content.split("\n")
     if lost := _ATTRIBUTE.sub("", fence.info).split()[1:]:
@@ -122,7 +122,7 @@ def _in_fence(fence: Token, source: Source) -> None:
 
 
 def _in_row(line: int, columns: int, source: Source) -> None:
-    """Find cells beyond the last column of the table's head: Markdown drops them."""
+    """Report cells beyond the last column of the table's head, which Markdown drops."""
     cells = escapedSplit(source.lines[line - 1].lstrip(" \t>").rstrip())
     extra = [cell.strip() for cell in cells[columns + (not cells[0]) :] if cell.strip()]
     if extra:
@@ -163,7 +163,7 @@ def _in_text(inline: Token, source: Source) -> None:
 def _in_words(text: str, line: int, source: Source) -> None:
     if "**" in text or "__" in text:
         for found in WRITTEN.finditer(text):
-            if found[0] in source.lines[line - 1]:  # it was not escaped with backslashes
+            if found[0] in source.lines[line - 1]:  # and so is not escaped with backslashes
                 what = f"`{found[0]}` is no label as it stands"
                 cure = f"write `**{found[1].title()}:**` and a space"
                 source.error("broken-label", what, line, cure, found[0])
@@ -200,7 +200,7 @@ def _in_comment(html: str, line: int, source: Source) -> None:
 def _in_image(address: str, line: int, source: Source) -> None:
     folder = source.path.parent
     if is_remote(address):
-        return  # a rule reports an image on the web
+        return  # `rules.images` reports it
     if is_outside(folder, address):
         what = f"the image `{short(address)}` is outside the folder of the card file"
         cure = "copy it there: a deck takes no other file of your machine"

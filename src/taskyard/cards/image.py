@@ -1,7 +1,7 @@
 """
 An image on a card: a file in the card file's own folder whose content is an image.
 
-A package is made to be given away, so neither an address in the text nor a symbolic link may pull
+A package is made to be given away. So neither an address in the text nor a symbolic link may bring
 any other file of this machine into it.
 """
 
@@ -23,15 +23,15 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def is_remote(address: str) -> bool:
-    """Say whether an address names something other than a file by its path."""
+    """Tell whether an address is something other than the path of a file."""
     return _ADDRESS.match(address) is not None
 
 
 def is_outside(folder: Path, address: str) -> bool:
-    """Say whether a path leads out of a folder, by itself or through a link."""
+    """Tell whether a path leads out of a folder, by itself or through a symbolic link."""
     try:
         return not _resolved(folder, address).is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # a name that no file can have, or a loop of links
+    except (OSError, RuntimeError, ValueError):  # an impossible name, or a loop of links
         return False
 
 
@@ -43,7 +43,7 @@ class Image:
 
     @classmethod
     def find(cls, folder: Path, address: str) -> Image | None:
-        """Return the image at an address; None if it is missing, elsewhere, or of another kind."""
+        """Return the image at an address; None if it is missing, outside, or of another kind."""
         try:
             path = _resolved(folder, address)
             is_here = path.is_file() and path.is_relative_to(folder.resolve())
@@ -68,12 +68,12 @@ class Image:
 
     @property
     def is_sound(self) -> bool:
-        """Whether it is an SVG or a PNG, as its name says."""
+        """Whether its name says that it is an SVG or a PNG, and its content agrees."""
         return self.svg is not None or self._png_width is not None
 
     @cached_property
     def svg(self) -> ET.Element | None:
-        """The root of an SVG; None if the file is not one, or declares entities."""
+        """The root element of an SVG; None if the file is not an SVG, or declares entities."""
         if self.kind != "SVG" or b"<!ENTITY" in self.content.replace(b"\0", b""):  # also in UTF-16
             return None
         try:
@@ -84,7 +84,7 @@ class Image:
 
     @property
     def elements(self) -> Iterator[ET.Element]:
-        """The elements of an SVG; none for any other file."""
+        """The elements of an SVG; empty for any other file."""
         return iter(()) if self.svg is None else self.svg.iter()
 
     @property

@@ -13,7 +13,7 @@ from taskyard.cards.note import Label
 
 LABELS: tuple[Label, ...] = get_args(Label)
 WRITTEN = re.compile(rf"(?:\*\*|__)\s*({'|'.join(LABELS)})\s*:?\s*(?:\*\*|__)", re.IGNORECASE)
-"""Matches a label in the source, to find those that Markdown does not see."""
+"""Matches a label in the source, to find those that Markdown does not read as bold."""
 
 _STRONG = ["strong_open", "text", "strong_close"]
 _BREAKS = ("softbreak", "hardbreak")
@@ -28,7 +28,7 @@ _MEANT: dict[str, Label] = {
 
 
 def blocks(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
-    """Yield the tokens of each top-level block: a paragraph, a list, a fence."""
+    """Yield the tokens of each top-level block, such as a paragraph, a list or a fence."""
     start, depth = 0, 0
     for place, token in enumerate(tokens):
         depth += token.nesting
@@ -38,7 +38,13 @@ def blocks(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
 
 
 def parts(block: Sequence[Token]) -> Iterator[tuple[Label | None, int, Sequence[Token]]]:
-    """Split a paragraph at its labels: each label, its line, and the blocks that follow it."""
+    """
+    Split a block at the labels in it.
+
+    Yields:
+        A label, its line, and the tokens between it and the next. The label is None for what
+        precedes the first one, and for a block without labels.
+    """
     line = (block[0].map or [0])[0] + 1
     if block[0].type != "paragraph_open" or not _may_label(block[1]):
         yield None, line, block
@@ -57,7 +63,7 @@ def parts(block: Sequence[Token]) -> Iterator[tuple[Label | None, int, Sequence[
             has_colon = found[place + 1].content.rstrip().endswith(":")
             place += 3
             after = found[place] if place < len(found) else None
-            if after and after.type == "text":  # the colon may follow the asterisks
+            if after and after.type == "text":  # in `**Front**:`, it begins with the colon
                 rest = after.content if has_colon else after.content.removeprefix(":")
                 children.append(Token("text", "", 0, content=rest.lstrip()))
                 place += 1
@@ -117,7 +123,7 @@ def _bold(children: Sequence[Token], place: int) -> str:
 
 
 def labels_within(block: Sequence[Token]) -> Iterator[tuple[int, Label]]:
-    """Yield labels that have no effect: in a list, or in the middle of a line."""
+    """Yield the line and the name of labels in a list or within a line, where they do not count."""
     for place, children, at, line, is_start in _strong(block):
         name = _label(children, at)
         if name and not (is_start and place == 1 and block[0].type == "paragraph_open"):
@@ -125,7 +131,13 @@ def labels_within(block: Sequence[Token]) -> Iterator[tuple[int, Label]]:
 
 
 def near_labels(tokens: Sequence[Token]) -> Iterator[tuple[int, str, Label, bool]]:
-    """Yield bold text that starts a line: the line, the label meant, and whether it is a typo."""
+    """
+    Yield bold text at the start of a line that was probably meant as a label.
+
+    Yields:
+        The line, the bold text, the label that was meant, and whether it is a misspelling of the
+        label rather than another word for it.
+    """
     for _, children, at, line, is_start in _strong(tokens):
         said = _bold(children, at) if is_start else ""
         word, colon, _ = said.partition(":")
@@ -139,11 +151,11 @@ def near_labels(tokens: Sequence[Token]) -> Iterator[tuple[int, str, Label, bool
 
 def _strong(block: Sequence[Token]) -> Iterator[tuple[int, Sequence[Token], int, int, bool]]:
     """
-    Yield each bold text.
+    Find every piece of bold text in a block.
 
     Yields:
-        The index of its paragraph in the block, the paragraph's tokens, the index of the bold text
-        among these, its line, and whether it starts the line.
+        The index of the paragraph in the block, the paragraph's tokens, the index of the bold text
+        among these, its line, and whether it begins the line.
     """
     for place, token in enumerate(block):
         if token.type != "inline" or not _may_label(token):

@@ -1,9 +1,9 @@
 """
-When each note last changed, so that an update touches only the notes that did.
+Record when each note last changed, so that an update changes no other note.
 
 Anki updates a note if its `mod` is newer than the learner's, and overwrites what the learner wrote
-in it. So a note's `mod` is the time of its own last change. For the course it is recorded in a
-committed file; for any other deck, in the last package that was built.
+in it. So a note's `mod` is the time of its own last change. The course records it in a committed
+file; for any other deck, the last package that was built has it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HINT = "take it back from git: `git checkout -- cards/cards.lock.json`"
 
 @dataclass(frozen=True)
 class Stamp:
-    """A note as it was when it last changed; `mod` in seconds since 1970."""
+    """A note's digest at its last change; `mod` is the time of that, in seconds since 1970."""
 
     kind: Kind
     digest: str
@@ -35,7 +35,7 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Style:
-    """A note type as it was when its style last changed; its schema never does."""
+    """A note type at the last change of its style; its schema must never change."""
 
     digest: str
     mod: int
@@ -44,7 +44,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Change:
-    """How notes differ from the lock: the ids of each group."""
+    """The differences between notes and the lock, as the ids of each group."""
 
     new: tuple[str, ...]
     changed: tuple[str, ...]
@@ -58,8 +58,8 @@ class Lock:
     The notes, note types and decks of a release.
 
     Attributes:
-        decks: The name of each chapter's deck, by its slug: Anki knows a deck by its name, so a
-            deck keeps its first name.
+        decks: A chapter's slug to the name of its deck, which never changes, because Anki knows a
+            deck by its name.
     """
 
     notes: Mapping[str, Stamp] = field(default_factory=dict)
@@ -69,10 +69,10 @@ class Lock:
     @classmethod
     def read(cls, path: Path) -> Lock:
         """
-        Read a lock file; an empty lock where there is none.
+        Read a lock file; if there is none, return an empty lock.
 
         Raises:
-            TaskyardError: The file is not what `write` made.
+            TaskyardError: The file cannot be read, or is damaged.
         """
         if not path.exists():
             return cls()
@@ -92,10 +92,10 @@ class Lock:
     @classmethod
     def of_package(cls, path: Path) -> Lock:
         """
-        Read back the notes of a package that we built; an empty lock if there is no file.
+        Read the notes of a package that Taskyard built; if there is none, return an empty lock.
 
         Raises:
-            TaskyardError: There is another file in that place, or one that cannot be read.
+            TaskyardError: The file is something else, or cannot be read.
         """
         types = {model.model_id: (kind, model) for kind, model in note_types().items()}
         notes = {}
@@ -136,12 +136,12 @@ class Lock:
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def renewed(self, entries: Iterable[Entry], now: int) -> Lock:
-        """Return the lock with new times for notes that changed; notes that are gone stay in it."""
+        """Return the lock with `now` as the time of notes that have changed; none is dropped."""
         notes = dict(self.notes)
         for entry in entries:
             old = notes.get(entry.id)
             if not self._has(entry):
-                # later than what learners have, even if some clock was wrong
+                # It is later than what learners have, even if a clock was wrong
                 mod = max(now, old.mod + 1) if old else now
                 notes[entry.id] = Stamp(entry.kind, entry.digest, mod)
         styles = dict(self.styles)
@@ -154,7 +154,7 @@ class Lock:
         return Lock(notes, styles, self.decks)
 
     def change(self, entries: Sequence[Entry], retired: Iterable[str]) -> Change:
-        """Say which notes an import of these entries would add, change, leave and retire."""
+        """Tell which notes an import of these entries would add, change, leave and retire."""
         found = {entry.id: self.notes.get(entry.id) for entry in entries}
         same = {entry.id for entry in entries if self._has(entry)}
         return Change(

@@ -1,4 +1,4 @@
-"""What a card file holds, before it is rendered: notes and their sides."""
+"""The contents of a card file before they are rendered: notes and their sides."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Label = Literal["Front", "Back", "Cloze", "Hint", "Extra"]
 
 @dataclass(frozen=True)
 class Code:
-    """One fenced block; `language` is empty where none is named."""
+    """One block of code; `language` is empty if none is named."""
 
     language: str
     text: str
@@ -28,11 +28,11 @@ class Code:
 @dataclass(frozen=True)
 class Side:
     """
-    What stands under one label, as block tokens.
+    The content of one label.
 
     Attributes:
-        tokens: markdown-it's, in the order of the file.
-        line: Of the label, counted from 1.
+        tokens: markdown-it's block tokens, in the order of the file.
+        line: The line of the label, from 1.
     """
 
     tokens: Sequence[Token]
@@ -48,7 +48,7 @@ class Side:
         )
 
     def inline(self, kind: str) -> Iterator[tuple[Token, int]]:
-        """Yield the inline tokens of one type (`code_inline`, `link_open`, …) with their line."""
+        """Yield the inline tokens of one type, such as `code_inline`, each with its line."""
         for token in self.tokens:
             line = (token.map or [self.line - 1])[0] + 1
             for child in token.children or ():
@@ -63,14 +63,14 @@ class Note:
     One note.
 
     Attributes:
-        id: Unique in the course, written once; the GUID comes from it alone.
+        id: Unique in the course and never changed; the GUID depends on it alone.
         title: The heading without `Card 1:`.
-        sides: By label: Front and Back, or Cloze; Hint and Extra if there are any.
+        sides: Label to side: Front and Back, or Cloze; Hint and Extra if the card has them.
         proof: What shows that the note is true, as written after `proof:`; or empty.
-        source: What it is taken from, as written after `source:`; or empty.
+        source: Where it is taken from, as written after `source:`; or empty.
         pair: The id of a note that this one may resemble; or empty.
-        line: Of the heading.
-        is_derived: The id was taken from the title, because none is written.
+        line: The line of the heading.
+        is_derived: Whether the id was made from the title, because none is written.
     """
 
     id: str
@@ -91,19 +91,19 @@ class Note:
 
     @property
     def answer(self) -> Side | None:
-        """The side that is shown next; a cloze note has none of its own."""
+        """The side that is shown next; None for a cloze note."""
         return self.sides.get("Back")
 
 
 @dataclass(frozen=True)
 class CardFile:
     """
-    One card file; if a finding is an error, parts of the file are missing here.
+    One card file. If one of its findings is an error, parts of the file are missing here.
 
     Attributes:
-        title: The first heading, or the file's name.
-        intro: What stands between the title and the first card; the deck's description.
-        retired: Ids of notes that were taken out, with the line that says so.
+        title: The deck's name: from the front matter, the first heading, or the file's name.
+        intro: What precedes the first card; it becomes the deck's description.
+        retired: Ids of retired notes, to the line that retires them.
     """
 
     path: Path

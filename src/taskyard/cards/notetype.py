@@ -1,4 +1,4 @@
-"""The three note types: fields and templates with ids of their own, and one style."""
+"""The three note types: their fields and templates, which have fixed ids, and their one style."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _NAMES: Mapping[Kind, tuple[int, str]] = {
     "cloze": (1_795_391_103, "Taskyard Cloze"),
 }
 
-# Frozen, like the names of the templates: if the list of fields changes, imports update no note.
-# Anki knows a field by its id, so that a spare one can be renamed later.
+# The list of fields is frozen, and so are the names of the templates: after a change of either, an
+# import would update no note. Anki knows a field by its id, so a spare one can be renamed later.
 _BELOW = {"Hint": 3, "Extra": 4, "Footer": 5, "Id": 6, "Spare1": 7, "Spare2": 8, "Spare3": 9}
 _FIELDS: Mapping[Kind, Mapping[str, int]] = {
     "basic": {"Front": 1, "Back": 2, **_BELOW},
@@ -49,7 +49,7 @@ def _template(number: int, name: str, asked: list[str], told: list[str]) -> dict
 _QUESTION = _template(
     1, "Question", [_FRONT, _HINT], [_FRONT, _LINE, '<div class="answer">{{Back}}</div>']
 )
-# Without the hint: it was written for the front, and would tell too much here.
+# Without the hint, which is written for the front and would give the answer away here
 _REVERSE = _template(2, "Reverse", [_BACK], [_BACK, _LINE, '<div class="answer">{{Front}}</div>'])
 _TEMPLATES: Mapping[Kind, list[dict[str, Any]]] = {
     "basic": [_QUESTION],
@@ -63,10 +63,10 @@ class NoteType(genanki.Model):  # type: ignore[misc] # genanki has no types
     A note type with the time of its own last change.
 
     An import updates a style or a template only if `mod` is newer than at the last import. genanki
-    would write the time of the build, so that each release undid what a learner changed there.
+    would write the time of the build, and each release would undo a learner's changes to them.
 
     Attributes:
-        mod: Seconds since 1970; needed to write a package.
+        mod: In seconds since 1970; required for writing a package.
     """
 
     def __init__(self, kind: Kind, mod: int | None = None) -> None:
@@ -83,7 +83,7 @@ class NoteType(genanki.Model):  # type: ignore[misc] # genanki has no types
 
     @property
     def schema(self) -> dict[str, Any]:
-        """What never changes: otherwise Anki makes a second note type of it and updates no note."""
+        """What must not change, or Anki makes a second note type and updates no note."""
         return {
             "id": self.model_id,
             "name": self.name,
@@ -110,6 +110,6 @@ def note_types(mods: Mapping[Kind, int] | None = None) -> dict[Kind, NoteType]:
     Return the note types of a build.
 
     Args:
-        mods: When each was last changed; needed to write a package.
+        mods: When each one last changed, in seconds since 1970; required for writing a package.
     """
     return {kind: NoteType(kind, (mods or {}).get(kind)) for kind in _NAMES}

@@ -1,9 +1,9 @@
 """
-Anki's package: genanki writes the notes, and the same notes always make the same file.
+Write and read Anki's packages; the same notes always make the same file.
 
 genanki's own `write_to_file` leaves its database behind, stores it uncompressed, stamps every note
-with the time of the build, and dates the members of the archive. Here it writes into a database in
-memory instead, and the archive is made from that.
+with the time of the build, and dates the members of the archive. So here genanki writes into a
+database in memory, and the archive is made from that.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from taskyard.cards.notetype import NoteType, note_types
 from taskyard.errors import TaskyardError
 
 _FIRST_MS = 1_700_000_000_000
-"""The smallest id of a note or deck; Anki reads it as a time, which must not be in the future."""
+"""The smallest id of a note or a deck. Anki reads it as a time, which must not be in the future."""
 
 _SQLITE_VERSION = 3_040_000
-"""Stands in the header of the database; nobody reads it, and it differs between Pythons."""
+"""The version of SQLite in the header. Nobody reads it, and it would differ between Pythons."""
 
 
 class _Note(genanki.Note):  # type: ignore[misc] # genanki has no types
-    """A note with the time of its last change and a fixed id; its cards get the ids that follow."""
+    """A note with the time of its last change and a fixed id, whose cards get the following ids."""
 
     def __init__(self, entry: Entry, model: NoteType, mod: int, number: int, due: int) -> None:
         super().__init__(model, list(entry.fields), tags=entry.tags_in_anki, guid=entry.guid)
         self.mod, self.number, self.due = mod, number, due
 
     def _check_invalid_html_tags_in_fields(self) -> None:
-        """Skip genanki's search for unescaped text: ours is escaped, and the search is slow."""
+        """Skip genanki's search for unescaped text, which is slow; all text here is escaped."""
 
     def write_to_db(
         self, cursor: sqlite3.Cursor, timestamp: float, deck_id: int, id_gen: Iterator[int]
@@ -64,11 +64,11 @@ def write(
     Write a package.
 
     Args:
-        entries: In the order in which a learner meets them.
-        mods: When each note last changed, by its id, in seconds since 1970.
-        styles: The same for the note types.
-        descriptions: HTML, by the name of the deck.
-        media: Name in the package of each image, to its file.
+        entries: The notes, in the order in which a learner meets them.
+        mods: A note's id to the time of its last change, in seconds since 1970.
+        styles: A note type's kind to the time of its last change, in seconds since 1970.
+        descriptions: A deck's name to its description, as HTML.
+        media: The name in the package of each image, to its file.
 
     Raises:
         TaskyardError: The file cannot be written.
@@ -76,7 +76,7 @@ def write(
     types = note_types(styles)
     decks: dict[str, genanki.Deck] = {}
     for due, entry in enumerate(entries, 1):
-        number = _deck_id(entry.deck) + due * 100  # in order, so that neighbours compress well
+        number = _deck_id(entry.deck) + due * 100  # ascending, so that the ids compress well
         if entry.deck not in decks:
             description = descriptions.get(entry.deck, "")
             decks[entry.deck] = genanki.Deck(_deck_id(entry.deck), entry.deck, description)
@@ -86,7 +86,7 @@ def write(
 
 @cache
 def _deck_id(name: str) -> int:
-    """Return an id for a deck; Anki itself matches decks by name."""
+    """Return an id for a deck, made from its name, by which Anki matches decks."""
     return _FIRST_MS + int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
 
 
@@ -150,10 +150,11 @@ def _umask() -> int:
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
     """
-    Yield the notes of a package: `model`, `mod`, `tags`, `fields`.
+    Yield the notes of a package, each with the keys `model`, `mod`, `tags` and `fields`.
 
     Raises:
-        ValueError: The file is not a package as `write` makes it.
+        ValueError: The file is not a package, or not one that `write` could have made.
+        OSError: The file cannot be read.
     """
     try:
         with zipfile.ZipFile(path) as archive:

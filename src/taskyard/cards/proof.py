@@ -1,4 +1,4 @@
-"""What proves a card of the course: a notebook cell, a requirement, a claim test, or a source."""
+"""The proofs of the course's cards: notebook cells, requirements, claim tests, and sources."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Proofs:
         self.course = course
 
     def examine(self, chapter: Chapter, file: CardFile) -> Iterator[Finding]:
-        """Find notes without a proof, proofs that do not resolve, and too many mere definitions."""
+        """Report notes without a proof, proofs that do not resolve, and too many definitions."""
         source = Source(file.path, Page.read(file.path).text.split("\n"))
         for note in file.notes:
             if note.is_derived:
@@ -112,13 +112,13 @@ class Proofs:
 
 
 def kind_of(proof: str) -> str:
-    """Name the kind of a proof."""
+    """Return the kind of a proof, in words."""
     words = {"cell": "notebook cell", "lab": "lab requirement", "claim": "claim test"}
     return words.get(proof.partition(" ")[0], "source")
 
 
 def _cells(notebook: Path) -> Counter[str]:
-    """Count, for each line of code, the cells that contain it and whose output is compared."""
+    """Count the cells that contain each line of code, of those whose output a test compares."""
     if not notebook.is_file():
         return Counter()
     lines: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""From card files to packages, for the course and for any other files."""
+"""Turn card files into packages, for the course and for any other files."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ class Part:
     The notes of one card file.
 
     Attributes:
-        slug: The chapter's; empty outside the course.
-        tombstones: What replaces notes that were removed.
+        slug: The chapter's slug; empty outside the course.
+        name: The deck's name in Anki.
+        tombstones: The notes that replace retired ones.
     """
 
     deck: Deck
@@ -53,7 +54,7 @@ def parts_of_course(course: Course, lock: Lock, cache: Path | None = None) -> li
     Compile the course's card files.
 
     Raises:
-        FindingsError: Something in them would be lost.
+        FindingsError: They have errors, or share an id.
     """
     found = [
         (chapter, compile_file(chapter.cards, cache))
@@ -78,7 +79,7 @@ def parts_of_files(paths: Iterable[Path], lock: Lock, cache: Path | None = None)
     Compile any card files; the title of each is the name of its deck.
 
     Raises:
-        FindingsError: Something in them would be lost.
+        FindingsError: They have errors, or share an id.
     """
     decks = [compile_file(path, cache) for path in paths]
     _refuse(decks)
@@ -96,10 +97,10 @@ def parts_of_files(paths: Iterable[Path], lock: Lock, cache: Path | None = None)
 
 def build(parts: Sequence[Part], out: Path, lock: Lock) -> None:
     """
-    Write one package of some parts.
+    Write some parts as one package.
 
     Args:
-        lock: Says when each note and each note type last changed.
+        lock: Tells when each note and each note type last changed.
     """
     package.write(
         out,
@@ -112,7 +113,7 @@ def build(parts: Sequence[Part], out: Path, lock: Lock) -> None:
 
 
 def change(parts: Sequence[Part], lock: Lock) -> Change:
-    """Say what an import would change for a learner who has what the lock describes."""
+    """Tell what an import would change for a learner who has the release that the lock records."""
     entries = [one for part in parts for one in part.entries]
     return lock.change(entries, [one.id for one in _buried(parts)])
 
@@ -122,8 +123,8 @@ def locked(parts: Sequence[Part], lock: Lock, now: int) -> Lock:
     Return the lock of the next release.
 
     Raises:
-        TaskyardError: An update would not reach the learners: a note has gone without a tombstone
-            or has another kind, or a note type has other fields.
+        TaskyardError: An update would not reach the learners, because a note is gone without being
+            retired, a note has another kind, or a note type has other fields.
     """
     faults = [*gone(parts, lock), *incompatible(parts, lock)]
     for kind, model in note_types().items():
@@ -142,7 +143,7 @@ def locked(parts: Sequence[Part], lock: Lock, now: int) -> Lock:
 
 
 def gone(parts: Sequence[Part], lock: Lock) -> Iterator[Fault]:
-    """Yield a fault for each note in the lock that no file has: Anki would keep it for ever."""
+    """Yield a fault for each note in the lock that no file has, because Anki would keep it."""
     here = {one.id for part in parts for one in part.all}
     for name in lock.notes:
         if name not in here:
@@ -152,7 +153,7 @@ def gone(parts: Sequence[Part], lock: Lock) -> Iterator[Fault]:
 
 
 def incompatible(parts: Sequence[Part], lock: Lock) -> Iterator[Fault]:
-    """Yield a fault for each note whose note type has changed."""
+    """Yield a fault for each note of another kind than in the lock."""
     for part in parts:
         lines = {note.id: note.line for note in part.deck.notes}
         for entry in part.entries:
@@ -164,7 +165,7 @@ def incompatible(parts: Sequence[Part], lock: Lock) -> Iterator[Fault]:
 
 
 def _refuse(decks: Iterable[Deck]) -> None:
-    """Raise if there are errors, or if two files share an id."""
+    """Raise a FindingsError if there are errors, or if two files share an id."""
     errors: list[Finding] = []
     first: dict[str, tuple[Path, int]] = {}
     for deck in decks:
@@ -190,14 +191,14 @@ def _entry(note: Rendered, deck: str, footer: str, tags: tuple[str, ...]) -> Ent
 
 
 def _fields(kind: Kind, sides: Mapping[Label, str], footer: str, own: str) -> tuple[str, ...]:
-    """Put the sides in the order of the note type; a field without a label is a spare one."""
+    """Return the fields in the order of the note type; spare ones are empty."""
     filled: dict[str, str] = {label: html for label, html in sides.items()}  # noqa: C416
     filled |= {"Text": sides.get("Cloze", ""), "Footer": footer, "Id": own}
     return tuple(filled.get(name, "") for name in _FIELDS[kind])
 
 
 def _lesson(chapter: Chapter, note: Rendered) -> str:
-    """Return the footer: the chapter, the command to see it happen, and what proves the card."""
+    """Return the footer: the chapter, the command of its lab, and the kind of the card's proof."""
     said = [f"{chapter.number:02} · {escape(chapter.title, quote=False)}"]
     if chapter.lab:
         said.append(f"<code>make lab-{chapter.number}</code>")
@@ -217,9 +218,9 @@ def _source(source: str) -> str:
 
 def _tombstones(deck: Deck, name: str, lock: Lock) -> tuple[Entry, ...]:
     """
-    Return what replaces retired notes.
+    Return the notes that replace retired ones.
 
-    A learner who has the card sees it change in its deck; new learners get it in a separate deck.
+    A learner who has the card sees it change where it is; new learners get it in a separate deck.
     """
     found = []
     for own in deck.retired:

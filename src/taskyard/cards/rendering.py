@@ -1,9 +1,9 @@
 """
 Render a side as the HTML of a field, so that Anki shows what the file says.
 
-Anki, its editor and MathJax look for their own marks in a field, even in code. An empty comment
-between the characters of such a mark disables it and leaves the text as it is; MathJax reads on
-across a comment, but not across a tag. Anki also normalises text to Unicode's NFC, so any text in
+Anki, its editor and MathJax look for their own marks in a field, even in code. A comment without
+words between the characters of such a mark disables it and does not show. MathJax ignores comments,
+so an empty tag disables its marks. Anki also normalises text to Unicode's NFC, so any text in
 another form is written as character references.
 Source: Anki's manual, "Cloze deletion"; MathJax 3, `HTMLDomStrings`; measured with Anki 26.9.
 """
@@ -47,8 +47,8 @@ class Fields(RendererHTML):
     Renders the sides of one file.
 
     Attributes:
-        media: Name in the deck of each image, to its file. The name holds the content's hash, so
-            that a changed image is a new one: Anki never replaces a file.
+        media: The name in the package of each image, to its file. The name contains a digest of the
+            content, because Anki never replaces a file: a changed image needs a new name.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -117,12 +117,12 @@ def image_name(path: Path) -> str:
 
 
 def unmarked(html: str) -> str:
-    """Break up whatever Anki would take for a mark of its own."""
+    """Break up everything that Anki would take for one of its marks."""
     return _MARK.sub(_parted, html)
 
 
 def highlight(language: str, code: str) -> str:
-    """Return code as HTML with Pygments' short classes; plain if the language has no lexer."""
+    """Return code as HTML with Pygments' short class names, or plain if no lexer fits."""
     lexer = _lexer(language)
     if lexer is not None and code.strip():
         pieces = list(lexer.get_tokens(code))

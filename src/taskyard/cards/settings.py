@@ -1,4 +1,4 @@
-"""What the front matter of a card file sets for all of its notes."""
+"""The front matter of a card file, which applies to all of its notes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _KEYS = ("deck", "tags")
 @dataclass(frozen=True)
 class Settings:
     """
-    What is set.
+    The settings of a card file.
 
     Attributes:
-        deck: The name of the deck; if empty, the title of the file is.
-        tags: Given to every note.
+        deck: The name of the deck; if it is empty, the file's title is used.
+        tags: The tags that every note gets.
     """
 
     deck: str = ""
@@ -29,9 +29,9 @@ class Settings:
 
 
 def read(yaml_text: str, source: Source) -> Settings:
-    """Read the front matter; it begins in the second line of the file."""
+    """Read the front matter, which begins in the second line of the file."""
     try:
-        # everything as text: `deck: 1.10` names a deck `1.10`
+        # BaseLoader reads everything as text, so that `deck: 1.10` names a deck `1.10`
         settings = yaml.load(yaml_text, yaml.BaseLoader)
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -83,7 +83,7 @@ def split(text: str) -> list[str]:
 
 
 def tags(words: Sequence[object], line: int, source: Source) -> tuple[str, ...]:
-    """Return words as tags; a word that cannot be a tag is an error."""
+    """Return words as tags; report an error for each that cannot be a tag."""
     found = []
     for word in words:
         text = word.removeprefix("#") if isinstance(word, str) else ""
