@@ -170,9 +170,13 @@ def test_a_link_within_the_folder_of_the_cards_is_followed(file: Path, tmp_path:
 @pytest.mark.parametrize(
     ("name", "content", "what"),
     [
-        ("p.png", b"root:x:0:0", "`p.png` is no PNG"),
-        ("p.svg", b"root:x:0:0", "`p.svg` is no SVG"),
-        ("p.svg", f"<passwords>{IMAGE}</passwords>".encode(), "`p.svg` is no SVG"),
+        ("p.png", b"root:x:0:0", "`p.png` is not an image of the kind PNG"),
+        ("p.svg", b"root:x:0:0", "`p.svg` is not an image of the kind SVG"),
+        (
+            "p.svg",
+            f"<passwords>{IMAGE}</passwords>".encode(),
+            "`p.svg` is not an image of the kind SVG",
+        ),
         ("p.jpg", b"\xff\xd8\xff\xe0", "`p.jpg` is neither SVG nor PNG"),
         ("p.svg", IMAGE.replace("<rect", "<script>0</script><rect").encode(), "holds a script"),
         ("p.svg", IMAGE.replace("<rect", "<rect onclick='x()'").encode(), "holds a script"),
@@ -208,7 +212,7 @@ def test_an_image_elsewhere_on_the_web_is_refused(file: Path, tmp_path: Path) ->
     [
         ("list.svg/queues.apkg", "the deck cannot be written: "),
         ("/proc/queues.apkg", "the deck cannot be written: "),
-        (f"{'a' * 300}.apkg", "what stands in the deck's place cannot be read: file name too long"),
+        (f"{'a' * 300}.apkg", "the file in the deck's place cannot be read: file name too long"),
     ],
     ids=["no folder", "a closed folder", "a long name"],
 )
@@ -273,7 +277,7 @@ def test_another_file_is_never_overwritten(file: Path, tmp_path: Path) -> None:
         text=True,
     )
     assert (done.returncode, out.read_text()) == (1, "not a deck")
-    assert "no deck of Taskyard" in done.stderr
+    assert "not a deck of Taskyard" in done.stderr
 
 
 def test_two_files_make_two_decks(file: Path, tmp_path: Path) -> None:

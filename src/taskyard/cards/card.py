@@ -63,7 +63,7 @@ class Card:
             return
         for label, line, tokens in parts(block):
             if label and label in self._tokens:
-                what = f"`**{label}:**` stands twice in this card"
+                what = f"`**{label}:**` occurs twice in this card"
                 cure = "put both texts under one, or begin a new card with `##`"
                 self.source.error("repeated-label", what, line, cure)
             elif label:
@@ -73,7 +73,7 @@ class Card:
                 self._tokens[self._label] += tokens
             elif tokens and tokens[0].type != "hr":
                 if not self._lost:
-                    what = "this text stands under no label"
+                    what = "this text is under no label"
                     cure = "put it below `**Front:**` or `**Back:**`"
                     self.source.error("lost-text", what, line, cure)
                 self._lost += tokens
@@ -97,7 +97,7 @@ class Card:
                 self._no_deletions(label, side)
             for line, said, meant, is_slip in near_labels(side.tokens):
                 if is_slip:
-                    what = f"`**{said}**` is no label, and is shown as it stands"
+                    what = f"`**{said}**` is not a label, and is shown as it is"
                     cure = f"did you mean `**{meant}:**`?"
                     self.source.warning("near-label", what, line, cure, f"**{said[:-1]}")
         entry = self._said.get("tags")
@@ -122,7 +122,7 @@ class Card:
         if entry.key == "retired":
             self.retired.append(entry)
         elif entry.key in self._said:
-            what = f"`{entry.key}:` stands twice in this card"
+            what = f"`{entry.key}:` occurs twice in this card"
             self.source.error("repeated-key", what, entry.line, "remove one", entry.said)
         else:
             self._said[entry.key] = entry
@@ -166,7 +166,7 @@ class Card:
         for tokens in (self._lost, *self._tokens.values()):
             for line, said, meant, _ in near_labels(tokens):
                 if meant == missing:
-                    return f"`**{said}**` in line {line} is no label: write `**{missing}:**`"
+                    return f"`**{said}**` in line {line} is not a label: write `**{missing}:**`"
         return f"write `**{missing}:**` at the start of a line"
 
     def _deletions(self, side: Side) -> None:

@@ -91,17 +91,17 @@ class _Marker:
             yield _text(piece)
         elif opening and self.opened:
             what = f"`{piece}` begins inside the deletion `{self.opened.mark}`"
-            cure = "close the first with `}}` before"
+            cure = "close the first with `}}` before it"
             self.source.error("nested-deletion", what, self.line, cure, piece)
             self.ignored += 1
         elif opening:
             if not 1 <= int(opening[1]) <= _MOST:
-                what = f"Anki counts deletions from 1 to {_MOST}, so `{piece}` is none"
+                what = f"Anki counts deletions from 1 to {_MOST}, so `{piece}` is not one"
                 self.source.error("cloze-number", what, self.line, "write `{{c1::`", piece)
             self.opened = _Deletion(piece, self.line, self.depth)
             yield Token("cloze_open", "", 0, meta={"number": int(opening[1])})
         elif _ALMOST.fullmatch(piece):
-            what = f"`{piece}` begins no deletion"
+            what = f"`{piece}` does not begin a deletion"
             cure = "write `{{c1::`, or put what is code into backticks"
             self.source.error("broken-deletion", what, self.line, cure, piece)
             self.ignored += piece.startswith("{{")
@@ -120,7 +120,7 @@ class _Marker:
 
     def _closed(self) -> Iterator[Token]:
         if self.opened is None:
-            what = "`}}` closes no deletion"
+            what = "`}}` does not close a deletion"
             cure = "put braces that belong to the text into backticks"
             self.source.error("stray-braces", what, self.line, cure, "}}")
             return
@@ -129,7 +129,7 @@ class _Marker:
             self._error("empty-deletion", what, "write the answer in it", self.opened)
         elif self.opened.has_mark and not self.opened.has_hint:
             what = f"the hint of the deletion `{self.opened.mark}` is empty"
-            cure = "write one behind the `::`; a `::` of the answer goes in backticks"
+            cure = "write one after the `::`; a `::` in the answer goes in backticks"
             self._error("empty-hint", what, cure, self.opened)
         if self.depth > self.opened.depth:
             self._crossing(self.opened)

@@ -73,7 +73,7 @@ def entries(html: str, line: int, source: Source) -> list[Entry]:
             what = "the comment has no end, so what follows is in it"
             source.error("unclosed-comment", what, start, "close it with `-->`", "<!--")
         else:
-            what = f"`{short(rest)}` stands beside a comment and would be lost"
+            what = f"`{short(rest)}` is beside a comment and would be lost"
             first = rest.partition("\n")[0]
             source.error("lost-text", what, start, "put it on a line of its own", first)
     return [entry for entry in found if _makes_sense(entry, source)]
@@ -104,7 +104,7 @@ def _makes_sense(entry: Entry, source: Source) -> bool:
         close = get_close_matches(entry.key.lower(), KEYS, n=1)
         known = ", ".join(f"`{one}:`" for one in KEYS)
         cure = f"did you mean `{close[0]}:`?" if close else f"there are {known}"
-        what = f"`{entry.key}:` is no key" if entry.key else f"`{short(entry.said)}` has no key"
+        what = f"`{entry.key}:` is not a key" if entry.key else f"`{short(entry.said)}` has no key"
         source.error("unknown-key", what, entry.line, cure, entry.said)
     elif not entry.value:
         what = f"`{entry.key}:` is empty"

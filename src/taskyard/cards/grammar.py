@@ -105,7 +105,7 @@ class _Reader:
         first = self.source.lines[0]
         if self.tokens and self.tokens[0].type == "front_matter":
             if first.strip("- \t"):
-                what = f"`{short(first.lstrip('- '))}` stands beside the `---` and would be lost"
+                what = f"`{short(first.lstrip('- '))}` is beside the `---` and would be lost"
                 self.source.error("front-matter", what, 1, "write it in the next line")
             self.settings = settings.read(self.tokens[0].content, self.source)
         elif first.rstrip() == "---":
@@ -127,7 +127,7 @@ class _Reader:
     def _title(self, heading: Sequence[Token]) -> None:
         if self.title or self.cards:
             where = "inside a card" if self.cards else "below another"
-            what = f"the title `{short(plain(heading[1]))}` stands {where} and would be lost"
+            what = f"the title `{short(plain(heading[1]))}` is {where} and would be lost"
             cure = "write `##` for a card, `###` within one, or a fence around code"
             self.source.error("second-title", what, _line(heading), cure)
         self.title = self.title or plain(heading[1])
@@ -137,11 +137,11 @@ class _Reader:
         if not is_comment(block[0]):
             for label, line, _ in parts(block):
                 if label:
-                    what = f"`**{label}:**` stands above the first card"
+                    what = f"`**{label}:**` is above the first card"
                     cure = "begin the card with `## Its title`"
                     self.source.error("misplaced-label", what, line, cure)
             for image, line in Side(block, _line(block)).inline("image"):
-                what = "Anki takes over no image of a deck's description"
+                what = "Anki imports no image in a deck's description"
                 cure = "put it on a card"
                 self.source.error("lost-image", what, line, cure, str(image.attrs["src"]))
             self.intro += block
@@ -150,7 +150,7 @@ class _Reader:
             if entry.key == "retired":
                 self._retire(entry)
             else:
-                what = f"`{entry.key}:` stands above the first card"
+                what = f"`{entry.key}:` is above the first card"
                 cure = "put it below the heading of its card"
                 self.source.error("misplaced-key", what, entry.line, cure, entry.said)
 
@@ -165,11 +165,11 @@ class _Reader:
         for card in self.cards:
             line, column = card.id_place
             if card.title and not card.id:
-                what = f"no id can be made of the title `{short(card.title)}`"
+                what = f"no id can be made from the title `{short(card.title)}`"
                 cure = "write one: `<!-- id: its-name -->`"
                 self.source.error("no-id", what, line, cure, column)
             elif card.id in first:
-                what = f"the id `{short(card.id)}` is taken by the card of line {first[card.id]}"
+                what = f"the id `{short(card.id)}` is taken by the card in line {first[card.id]}"
                 cure = "give this card another: `<!-- id: another-name -->`"
                 self.source.error("duplicate-id", what, line, cure, column)
             elif card.id in self.retired:

@@ -48,7 +48,7 @@ def in_addresses(env: Mapping[str, Any], tokens: Sequence[Token], source: Source
     taken = {(one.attrGet("href") or one.attrGet("src"), one.attrGet("title")) for one in children}
     for name, one in env.get("references", {}).items():
         if (one["href"], one["title"] or None) not in taken:
-            what = f"no link takes the address of `[{short(name.lower())}]`, and it would be lost"
+            what = f"no link uses the address of `[{short(name.lower())}]`, and it would be lost"
             cure = "remove it, or put a backslash before it to have it shown"
             source.error("lost-text", what, one["map"][0] + 1, cure)
     for one in env.get("duplicate_refs", ()):
@@ -62,7 +62,7 @@ def in_block(block: Sequence[Token], source: Source) -> None:
     """Report what in one top-level block would not reach Anki as it is written."""
     for line, label in labels_within(block):
         what = f"`**{label}:**` is not at the start of a line of its own"
-        cure = "leave a line empty above it, and put it in no list and no quotation"
+        cure = "leave a line empty above it, and do not put it in a list or a quotation"
         written = WRITTEN.finditer(source.lines[line - 1])
         at = [one[0] for one in written if one[1].title() == label]
         source.error("swallowed-label", what, line, cure, at[-1] if at else "")
@@ -81,11 +81,11 @@ def in_block(block: Sequence[Token], source: Source) -> None:
             case "html_block" if token is not block[0]:
                 _in_comment(token.content, line, source)
             case "heading_open" if token.level and token.tag in ("h1", "h2"):
-                what = "a heading in a list or a quotation begins no card"
+                what = "a heading in a list or a quotation does not begin a card"
                 cure = "begin the line with `##`; a heading within a card has `###`"
                 source.error("swallowed-heading", what, line, cure)
             case "list_item_open" | "blockquote_open" if token.level + 1 >= _DEEPEST:
-                what = "what stands within so many lists and quotations would be lost"
+                what = "what is nested in so many lists and quotations would be lost"
                 source.error("too-deep", what, line, "nest them less deeply")
             case "thead_open":
                 columns = 0
@@ -100,7 +100,7 @@ def _in_fence(fence: Token, source: Source) -> None:
     start, end = fence.map or [0, 0]
     rows = fence.content.split("\n")
     if lost := _ATTRIBUTE.sub("", fence.info).split()[1:]:
-        what = f"`{short(' '.join(lost))}` stands beside the language of the code and would be lost"
+        what = f"`{short(' '.join(lost))}` is beside the language of the code and would be lost"
         cure = "put it in the line below, or remove it"
         source.error("lost-text", what, start + 1, cure, lost[0])
     if len(rows) - (not rows[-1]) == end - start - 1:
@@ -127,7 +127,7 @@ def _in_row(line: int, columns: int, source: Source) -> None:
     extra = [cell.strip() for cell in cells[columns + (not cells[0]) :] if cell.strip()]
     if extra:
         what = f"`{short(extra[0])}` has no column in the head of its table and would be lost"
-        cure = "add a column, or put a backslash before a `|` that parts no cells"
+        cure = "add a column, or put a backslash before a `|` that does not separate cells"
         source.error("lost-text", what, line, cure, extra[0])
 
 
@@ -136,8 +136,8 @@ def _in_text(inline: Token, source: Source) -> None:
     if "##" in inline.content:
         for at, row in enumerate(inline.content.split("\n"), line):
             if found := _NO_HEADING.match(row):
-                what = f"`{found[0].strip()}` begins no heading without a space"
-                source.error("broken-heading", what, at, "write a space behind it", found[0])
+                what = f"`{found[0].strip()}` does not begin a heading without a space"
+                source.error("broken-heading", what, at, "write a space after it", found[0])
     opened: list[tuple[str, int]] = []
     for child in inline.children or ():
         match child.type:
@@ -164,12 +164,12 @@ def _in_words(text: str, line: int, source: Source) -> None:
     if "**" in text or "__" in text:
         for found in WRITTEN.finditer(text):
             if found[0] in source.lines[line - 1]:  # and so is not escaped with backslashes
-                what = f"`{found[0]}` is no label as it stands"
+                what = f"`{found[0]}` is not a label as it is written"
                 cure = f"write `**{found[1].title()}:**` and a space"
                 source.error("broken-label", what, line, cure, found[0])
     if "[^" in text:
         for found in _FOOTNOTE.finditer(text):
-            what = f"`{found[0]}` is no footnote in a card, and is shown as it stands"
+            what = f"`{found[0]}` is not a footnote in a card, and is shown as it is"
             cure = "write the note into the text, or what is code into backticks"
             source.warning("footnote", what, line, cure, found[0])
 
@@ -187,7 +187,7 @@ def _in_html(html: str, line: int, opened: list[tuple[str, int]], source: Source
         opened.pop()
     else:
         what = f"`{html}` does not close what was opened last"
-        source.error("raw-html", what, line, "remove it, or close the others before", html)
+        source.error("raw-html", what, line, "remove it, or close the others first", html)
 
 
 def _in_comment(html: str, line: int, source: Source) -> None:

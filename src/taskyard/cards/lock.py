@@ -110,13 +110,13 @@ class Lock:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise TaskyardError(
-                f"what stands in the deck's place cannot be read: {reason}",
+                f"the file in the deck's place cannot be read: {reason}",
                 path=path,
                 hint="choose another name for the deck: `-o another.apkg`",
             ) from error
         except (ValueError, KeyError, IndexError) as error:
             raise TaskyardError(
-                "this file is no deck of Taskyard, and would be overwritten",
+                "this file is not a deck of Taskyard, and would be overwritten",
                 path=path,
                 hint="choose another name for the deck: `-o another.apkg`",
             ) from error

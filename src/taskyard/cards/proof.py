@@ -63,13 +63,13 @@ class Proofs:
 
     def _wrong(self, chapter: Chapter, note: Note) -> Iterator[tuple[str, str]]:
         if note.source and not note.source.startswith("https://"):
-            yield f"the source `{note.source}` is no address", "write one with `https://`"
+            yield f"the source `{note.source}` is not an address", "write one with `https://`"
         if not note.proof:
             host = note.source.partition("//")[2].partition("/")[0]
             if not note.source:
                 yield f"the card `{note.title}` has no proof", _FORMS
             elif host not in _SITES:
-                yield f"`{host}` is no official source", f"take one of {', '.join(_SITES)}"
+                yield f"`{host}` is not an official source", f"take one of {', '.join(_SITES)}"
         elif found := _QUOTED.fullmatch(note.proof):
             yield from self._quoted(found[1], found[2], found[3], chapter)
         elif found := _CLAIM.fullmatch(note.proof):

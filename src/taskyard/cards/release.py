@@ -147,7 +147,7 @@ def gone(parts: Sequence[Part], lock: Lock) -> Iterator[Fault]:
     here = {one.id for part in parts for one in part.all}
     for name in lock.notes:
         if name not in here:
-            what = f"the note `{name}` is gone, and Anki removes none that a learner has"
+            what = f"the note `{name}` is gone, but Anki removes no note that a learner has"
             cure = f"write `<!-- retired: {name} -->` into the file, or give the card its id back"
             yield Fault(what, hint=cure)
 

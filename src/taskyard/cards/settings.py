@@ -44,15 +44,15 @@ def read(yaml_text: str, source: Source) -> Settings:
         return Settings()
     for line, row in enumerate(yaml_text.split("\n"), 2):
         if row.startswith("## "):
-            what = "this is no card: the front matter goes on to the next `---`"
+            what = "this is not a card: the front matter continues to the next `---`"
             source.error("front-matter", what, line, "remove the `---` of the first line")
     if settings in (None, "") and yaml_text.strip():
-        what = "the front matter sets nothing, and what stands in it would be lost"
+        what = "the front matter sets nothing, and what is in it would be lost"
         source.error("front-matter", what, 1, "remove the `---` above and below it")
     if settings in (None, ""):
         return Settings()
     if not isinstance(settings, dict):
-        what = "the front matter is no list of `key: value`"
+        what = "the front matter is not a list of `key: value`"
         source.error("front-matter", what, 1, "write `deck: My deck`, or remove it")
         return Settings()
     return _settings(settings, source)
@@ -62,7 +62,7 @@ def _settings(settings: dict[object, object], source: Source) -> Settings:
     deck, words = settings.get("deck", ""), settings.get("tags", "")
     words = split(words) if isinstance(words, str) else words
     if not isinstance(deck, str):
-        what = "the name of the deck is no text"
+        what = "the name of the deck is not text"
         source.error("front-matter", what, source.line_with("deck:", 1), "write `deck: My deck`")
     for key in settings:
         if key not in _KEYS:
@@ -88,7 +88,7 @@ def tags(words: Sequence[object], line: int, source: Source) -> tuple[str, ...]:
     for word in words:
         text = word.removeprefix("#") if isinstance(word, str) else ""
         if not text or re.search(r"[\s\"]", text):
-            what = f"the tag `{word}` holds what a tag cannot"
+            what = f"the tag `{word}` contains what a tag cannot"
             cure = "write it without spaces and quotation marks"
             source.error("bad-tag", what, line, cure, str(word))
         else:

@@ -1,4 +1,4 @@
-"""How a card should be written: what `examine` reports besides the grammar's own findings."""
+"""Rules about how a card is written, in addition to the grammar."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ for _module in iter_modules(__path__):
 
 def examine(files: Sequence[CardFile], is_course: bool) -> list[Finding]:
     """
-    Return what the rules report for some files, examined together, in the order of their lines.
+    Examine some files together, and return the findings in the order of their lines.
 
     Args:
-        is_course: Whether they are the course's own; elsewhere style is no more than a warning.
+        is_course: Whether the files are the course's own; in others, style is at most a warning.
     """
     return _found(RULES, files, is_course)
 

@@ -1,4 +1,4 @@
-"""What the learner recalls: one short fact that the question does not give away."""
+"""Rules about the answer: one short fact that the question does not give away."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def long_answer(card: Card) -> Iterator[Said]:
 
 @of_card
 def long_list(card: Card) -> Iterator[Said]:
-    """Nobody can recall a long list; a few items, or steps in order, can be recalled."""
+    """A list has few items, or a few more steps in order, because nobody recalls a long one."""
     for items, is_ordered, line in _lists(card.note.answer):
         limit = MAX_STEPS if is_ordered else MAX_ITEMS
         if len(items) > limit:
@@ -61,9 +61,9 @@ def answer_leak(card: Card) -> Iterator[Said]:
     """
     Nothing that is shown with the question gives the answer away.
 
-    The rule looks at answers of one to three words, or of one or two pieces of code. Code is
-    compared as it is written, words without regard to case. Blocks of code are not searched, and
-    an answer may be one of three or more that the question offers.
+    The rule examines answers of one to three words, or of one or two pieces of code. It compares
+    code as it is written, and words without regard to case. It does not search blocks of code, and
+    it accepts an answer that is one of three or more which the question offers.
     """
     hint = card.texts.get("Hint")
     if card.front and card.back:
@@ -101,7 +101,7 @@ def hint_is_answer(card: Card) -> Iterator[Said]:
 
 @of_card
 def many_deletions(card: Card) -> Iterator[Said]:
-    """A cloze note makes at most three cards: with more, its sentence is known by its look."""
+    """A cloze note makes at most three cards; with more, learners recognise it by its look."""
     if card.cloze:
         numbers = sorted({one.number for one in card.cloze.deletions})
         if len(numbers) > MAX_DELETIONS:
@@ -148,7 +148,7 @@ def _bare(units: Sequence[_Unit]) -> list[_Unit]:
 
 
 def _keys(answer: Text) -> list[list[_Unit]]:
-    """Return the words that give the answer away if the question contains all of them."""
+    """Return groups of words; a question gives the answer away if it contains every group."""
     units = _units(answer)
     rest = _bare(units)
     if rest and all(one.is_code for one in rest):
@@ -162,7 +162,7 @@ def _keys(answer: Text) -> list[list[_Unit]]:
 
 
 def _outside(text: Text, number: int) -> list[_Unit]:
-    """Return what is shown while the deletions of a number are hidden."""
+    """Return the words that are shown while the deletions with a number are hidden."""
     hidden: list[Deletion] = [one for one in text.deletions if one.number == number]
     return [
         unit for unit in _units(text) if not any(one.start <= unit.at < one.end for one in hidden)
@@ -175,14 +175,12 @@ def _given_away(shown: list[_Unit], keys: list[list[_Unit]], text: Text) -> Iter
     places = [at for at in found if at is not None]
     if places and len(places) == len(keys):
         key = " ".join(one.said for one in next(key for key in keys if not _is_slight(key)))
-        cure = "reword the question so that it does not hold the answer"
-        yield Said(
-            f"the answer `{key}` stands in the question", text.place(places[0]), cure, "error"
-        )
+        cure = "reword the question so that it does not contain the answer"
+        yield Said(f"the answer `{key}` is in the question", text.place(places[0]), cure, "error")
 
 
 def _is_slight(key: list[_Unit]) -> bool:
-    """Say whether a word is too common to count: one letter, or a small number."""
+    """Tell whether a key is too common to give an answer away: a letter, or a small number."""
     said = "".join(one.said for one in key).casefold()
     return len(said) < 2 or said in _SMALL_NUMBERS.split() or (said.isdigit() and len(said) < 3)
 
@@ -195,7 +193,7 @@ def _find(key: list[_Unit], shown: list[_Unit]) -> int | None:
 
 
 def _lists(side: Side | None) -> Iterator[tuple[list[int], bool, int]]:
-    """Yield each list of a side: the lines of its items, whether it is ordered, its line."""
+    """Yield for each list of a side the lines of its items, whether it is ordered, and its line."""
     opened: list[tuple[list[int], bool, int]] = []
     for token in side.tokens if side else ():
         line = (token.map or [0])[0] + 1

@@ -1,4 +1,4 @@
-"""Blocks of code: in a known language, correct, and small enough for a phone."""
+"""Rules about blocks of code: in a known language, correct, and small enough for a phone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from taskyard.pages.fence import trouble
 
 MAX_LINES = 12
 MAX_COLUMNS = 36
-"""What a phone of 360 pixels shows without scrolling, even in a list or a quotation."""
+"""The columns that a phone of 360 pixels shows without scrolling, even in a list."""
 TAB_COLUMNS = 4
 
 _ALIASES = {
@@ -40,7 +40,7 @@ _TIMEOUT_S = 30.0
 
 @of_card
 def code_does_not_parse(card: Card) -> Iterator[Said]:
-    """A learner copies what a card shows, so it must parse."""
+    """Code parses, because a learner copies what a card shows."""
     for block in card.blocks:
         language = _CHECKED.get(block.language.lower(), "")
         if language in ("bash", "console") and shutil.which("bash") is None:
@@ -56,12 +56,12 @@ def code_does_not_parse(card: Card) -> Iterator[Said]:
 
 @of_card
 def unknown_language(card: Card) -> Iterator[Said]:
-    """A language that Pygments does not know is shown without colours."""
+    """Pygments knows the language of a block; otherwise the code has no colours."""
     for block in card.blocks:
         if block.language and not _is_known(block.language):
             close = _close(block.language)
-            cure = f"did you mean `{close}`?" if close else "write `text` where none fits"
-            what = f"no language `{block.language}` is known to Pygments"
+            cure = f"did you mean `{close}`?" if close else "write `text` if none fits"
+            what = f"Pygments knows no language `{block.language}`"
             yield Said(what, block.naming, cure, "error")
 
 
@@ -77,7 +77,7 @@ def no_language(card: Card) -> Iterator[Said]:
 
 @of_card
 def long_code(card: Card) -> Iterator[Said]:
-    """Code that is to be taken in at a glance has at most twelve lines."""
+    """A block has at most twelve lines, which can be taken in at a glance."""
     for block in card.blocks:
         lines = len(block.text.rstrip().split("\n"))
         if level := over(lines, MAX_LINES):
@@ -88,7 +88,7 @@ def long_code(card: Card) -> Iterator[Said]:
 
 @of_card
 def wide_code(card: Card) -> Iterator[Said]:
-    """A phone hides what is wider, and that may be what the card asks about."""
+    """No line is wider than a phone, which might hide what the card asks about."""
     for block in card.blocks:
         for number, line in enumerate(block.text.split("\n"), 1):
             columns = len(line.expandtabs(TAB_COLUMNS))
@@ -129,7 +129,7 @@ def _bash(text: str) -> Sequence[tuple[int, int, str]]:
 
 
 def _session(text: str) -> Iterator[tuple[int, int, str]]:
-    """Parse each input of an interactive session, and report its faults at their lines."""
+    """Yield the faults in each input of an interactive session."""
     source: list[str] = []
     begun = indent = 0
     for line, content in enumerate([*text.split("\n"), ""], 1):
@@ -154,7 +154,7 @@ def _is_known(language: str) -> bool:
 
 @cache
 def _close(language: str) -> str:
-    """Return the language that was probably meant, by its file suffix or by its spelling."""
+    """Return the language that was probably meant: the one of a file suffix, or a similar name."""
     lexers = [(aliases, files) for _, aliases, files, _ in get_all_lexers(plugins=False) if aliases]
     for aliases, files in lexers:
         if f"*.{language.lower()}" in files:

@@ -1,4 +1,4 @@
-"""A front stands alone: months later, on its own, it still says what it is about."""
+"""Rules about a front's context: it is seen alone and months later, and says what it is about."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def no_context(file: Reading) -> Iterator[Said]:
     """
     A front names its technology, and refers to nothing outside itself.
 
-    A word of the deck's vocabulary names it: a tag, a word of the title, or a name that is
-    capitalised within a sentence of the deck. So does any other capitalised word, unless sentences
-    open with it, as with `Which`. So does code that is more than one plain word in lower case:
-    `task_acks_late`, `.delay()`, `docker ps` or `COPY`, but not `state`. And so does a block of
-    code or an image on the front, since the learner sees it.
+    The technology is named by a word of the deck's vocabulary: a tag, a word of the title, or a
+    name that is capitalised within a sentence of the deck. It is also named by any other
+    capitalised word, except words such as `Which` that often begin a sentence; by code that is more
+    than a plain word in lower case (`task_acks_late`, `.delay()`, `docker ps` or `COPY`, but not
+    `state`); and by a block of code or an image on the front.
     """
     names = _vocabulary(file)
     for card in file.cards:
@@ -116,5 +116,5 @@ def _is_named(text: Text, names: Set[str]) -> bool:
 
 
 def _is_name(word: str) -> bool:
-    """Say whether a word is capitalised for another reason than opening a sentence."""
+    """Tell whether a capitalised word is a name, and not one that often begins a sentence."""
     return word.casefold() not in (*_COMMON.split(), *_OPENING.split())

@@ -1,4 +1,4 @@
-"""Images: in the deck, readable on a phone, and described in words."""
+"""Rules about images: in the deck, readable on a phone, and described in words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ELSEWHERE = re.compile(r"""(?:url\(\s*|@import\s+)['"]?(?!\s*['"]?(?:#|data:))(
 
 @of_card
 def no_alt_text(card: Card) -> Iterator[Said]:
-    """An image has a text for those who cannot see it, and for when it does not load."""
+    """An image has a text for learners who cannot see it, and for times when it does not load."""
     for text in card.texts.values():
         for token, place in text.images:
             if not token.content.strip():
@@ -30,20 +30,20 @@ def no_alt_text(card: Card) -> Iterator[Said]:
 @of_loss
 @of_card
 def remote_image(card: Card) -> Iterator[Said]:
-    """An image from elsewhere is not in the deck, so a learner without a network misses it."""
+    """An image is a file in the deck, because a learner may have no network."""
     for text in card.texts.values():
         for token, place in text.images:
             source = str(token.attrs["src"])
             if is_remote(source):
                 short = source if len(source) <= 60 else f"{source[:59]}…"
-                what = f"the image `{short}` is no file beside the cards, so the deck lacks it"
+                what = f"the image `{short}` is not a file beside the cards, so the deck lacks it"
                 yield Said(what, place, "save it in the folder of the cards", "error")
 
 
 @of_loss
 @of_card
 def image_format(card: Card) -> Iterator[Said]:
-    """A diagram is an SVG, a screenshot a PNG."""
+    """A diagram is an SVG, and a screenshot is a PNG."""
     for image, place in _images(card):
         if image.kind not in ("SVG", "PNG"):
             what = f"`{image.name}` is neither SVG nor PNG"
@@ -52,7 +52,7 @@ def image_format(card: Card) -> Iterator[Said]:
 
 @of_card
 def large_image(card: Card) -> Iterator[Said]:
-    """A deck is downloaded over a phone's network."""
+    """An image is small, because a deck may be downloaded over a phone's network."""
     for image, place in _images(card):
         size = len(image.content)
         if size > MAX_BYTES:
@@ -62,7 +62,7 @@ def large_image(card: Card) -> Iterator[Said]:
 
 @of_card
 def wide_image(card: Card) -> Iterator[Said]:
-    """An image that is wider than a card is scaled down until its text cannot be read."""
+    """An image is not much wider than a card, because text in it becomes too small to read."""
     for image, place in _images(card):
         if image.width and image.width > MAX_WIDTH:
             what = f"`{image.name}` is {image.width:,.0f} pixels wide, over {MAX_WIDTH}"
@@ -72,16 +72,18 @@ def wide_image(card: Card) -> Iterator[Said]:
 @of_loss
 @of_card
 def broken_image(card: Card) -> Iterator[Said]:
-    """A file that is not what its name says is not shown at all."""
+    """An image is what its name says; otherwise it is not shown at all."""
     for image, place in _images(card):
         if image.kind in ("SVG", "PNG") and not image.is_sound:
-            what = f"`{image.name}` is no {image.kind}, so nothing would be shown"
+            what = (
+                f"`{image.name}` is not an image of the kind {image.kind}, and would not be shown"
+            )
             yield Said(what, place, f"save it again as {image.kind}", "error")
 
 
 @of_card
 def no_view_box(card: Card) -> Iterator[Said]:
-    """Without a `viewBox`, an SVG is cut off instead of scaled."""
+    """An SVG has a `viewBox`; without one, it is cut off instead of scaled."""
     for image, place in _images(card):
         svg = image.svg
         if svg is not None and "viewBox" not in svg.attrib:
@@ -94,7 +96,7 @@ def no_view_box(card: Card) -> Iterator[Said]:
 @of_loss
 @of_card
 def script_in_image(card: Card) -> Iterator[Said]:
-    """Anki runs no script in an image, and a deck should contain none."""
+    """An image contains no script, which Anki would not run."""
     for image, place in _images(card):
         for element in image.elements:
             name = local(element.tag)
@@ -108,11 +110,11 @@ def script_in_image(card: Card) -> Iterator[Said]:
 @of_loss
 @of_card
 def reference_in_image(card: Card) -> Iterator[Said]:
-    """A card does not show what an SVG loads from another address."""
+    """An SVG loads nothing from another address, which a card would not show."""
     for image, place in _images(card):
         for address in _addresses(image):
-            what = f"`{image.name}` takes `{address}` from elsewhere, and Anki would not show it"
-            yield Said(what, place, "save it with all that it shows inside", "error")
+            what = f"`{image.name}` loads `{address}` from elsewhere, which Anki would not show"
+            yield Said(what, place, "save it with everything that it shows inside", "error")
             break
 
 
@@ -126,14 +128,14 @@ def _images(card: Card) -> Iterator[tuple[Image, Place]]:
 
 
 def _runs(name: str, value: str) -> bool:
-    """Say whether an attribute holds a script: a handler, or an address that is one."""
+    """Tell whether an attribute holds a script: an event handler, or a `javascript:` address."""
     address = re.sub(r"[\x00-\x20]", "", value).lower()  # as a browser reads it
     return local(name).lower().startswith("on") or address.startswith("javascript:")
 
 
 def _addresses(image: Image) -> Iterator[str]:
     for element in image.elements:
-        is_link = local(element.tag) == "a"  # it loads nothing until somebody follows it
+        is_link = local(element.tag) == "a"  # it loads nothing until it is followed
         for name, value in element.attrib.items():
             is_address = local(name) in ("href", "src") and not is_link
             if is_address and value and not value.startswith(("#", "data:")):

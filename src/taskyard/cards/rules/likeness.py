@@ -1,4 +1,4 @@
-"""Notes that are mistaken for each other: the same id, or the same or a similar question."""
+"""Rules about notes that are mistaken for each other, by their ids or by their questions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from taskyard.cards.rules.text import Text
 
 LIKE_TENTHS = 6
 SAME_TENTHS = 8
-"""How many of ten bigrams in either question are in both."""
+"""The tenths of all bigrams in two questions that both contain: a warning, and an error."""
 
 Bigrams = frozenset[tuple[str, ...]]
 
@@ -22,7 +22,7 @@ Bigrams = frozenset[tuple[str, ...]]
 @of_loss
 @of_all
 def duplicate_id(files: Sequence[Reading]) -> Iterator[Said]:
-    """An id belongs to one file: of two notes with the same GUID, Anki keeps one."""
+    """An id occurs in one file only, because of two notes with one GUID Anki keeps one."""
     first: dict[str, Card] = {}
     for file in files:
         for card in file.cards:
@@ -52,10 +52,10 @@ def unknown_pair(files: Sequence[Reading]) -> Iterator[Said]:
 @of_all
 def like_question(files: Sequence[Reading]) -> Iterator[Said]:
     """
-    If two questions look alike, a learner gives the answer to the wrong one.
+    No two questions look alike, because a learner would answer the wrong one.
 
-    Each note is compared with all notes before it, in every file, and the most similar is named. A
-    note may resemble the one that its `pair:` names.
+    Each note is compared with all notes before it, in all files, and the finding names the most
+    similar one. A note may resemble the one that its `pair:` names.
     """
     cards = [card for file in files for card in file.cards]
     asked = [tokens(card) for card in cards]
@@ -69,10 +69,12 @@ def like_question(files: Sequence[Reading]) -> Iterator[Said]:
     for later, (earlier, shared, united) in nearest.items():
         card, other = cards[later], cards[earlier]
         is_same = asked[later] == asked[earlier]
-        what = f"the question is the one of `{other.note.id}`, {_at(other, card)}"
+        what = f"the question is the same as that of `{other.note.id}`, {_at(other, card)}"
         if not is_same:
             share = f"{100 * shared // united} %"
-            what = f"the question is {share} that of `{other.note.id}`, {_at(other, card)}"
+            what = (
+                f"the question is {share} the same as that of `{other.note.id}`, {_at(other, card)}"
+            )
         is_error = is_same or 10 * shared >= SAME_TENTHS * united
         cure = f"add what tells them apart, or `pair: {other.note.id}` if they belong together"
         yield Said(what, card.question.place(), cure, "error" if is_error else "warning")
@@ -82,8 +84,8 @@ def tokens(card: Card) -> list[str]:
     """
     Return the tokens of a question: its words, and the words and symbols of its code.
 
-    Words are compared without regard to case, code as it is written. A deletion counts as what the
-    learner sees of it, `[…]`, and an image as its file name.
+    Words lose their case, and code keeps it. A deletion becomes `[…]`, which is what the learner
+    sees of it, and an image becomes its address.
     """
     text = card.question
     found = []
@@ -98,20 +100,22 @@ def tokens(card: Card) -> list[str]:
 
 
 def bigrams(found: Sequence[str]) -> Bigrams:
-    """Return the pairs of neighbours; a single token stands for itself."""
+    """Return the pairs of neighbouring tokens; a single token is returned alone."""
     return frozenset(pairwise(found)) or frozenset({tuple(found)})
 
 
 def alike(sets: Sequence[Bigrams]) -> Iterator[tuple[int, int, int, int]]:
     """
-    Yield each pair of sets that share at least `LIKE_TENTHS` tenths of their union.
+    Find each pair of sets that share at least `LIKE_TENTHS` tenths of their union.
 
-    Exact, and rarely quadratic: if all sets are sorted with rare elements first, two similar sets
-    share one of their first few elements, and only such sets are compared.
+    This is exact, and rarely quadratic. If the elements of each set are sorted with rare ones
+    first, two similar sets have one of their first few elements in common, so only such sets are
+    compared.
     Source: Chaudhuri, Ganti and Kaushik, "A primitive operator for similarity joins" (2006).
 
     Yields:
-        The index of the later set and of the earlier, the sizes of their intersection and union.
+        The indices of the later and of the earlier set, the size of their intersection, and that of
+        their union.
     """
     count = Counter(one for each in sets for one in each)
     order = {one: rank for rank, (one, _) in enumerate(reversed(count.most_common()))}
@@ -144,7 +148,7 @@ def _tokens(text: Text, start: int, end: int) -> list[str]:
 
 
 def _at(card: Card, seen_from: Card) -> str:
-    """Say where a card is: the line, and the file if it is another one."""
+    """Return a card's line, and its file if that is not the one of the other card."""
     if card.sheet is seen_from.sheet:
         return f"line {card.note.line}"
     return f"{card.sheet.path.name}:{card.note.line}"

@@ -1,4 +1,4 @@
-"""What a front asks: one question, with more than two possible answers."""
+"""Rules about the question: a front asks one, to which more than two answers are possible."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def several_questions(card: Card) -> Iterator[Said]:
 
 @of_card
 def yes_no_question(card: Card) -> Iterator[Said]:
-    """Half of the guesses at a yes-or-no question are right."""
+    """A question does not ask for yes or no, because half of all guesses would be right."""
     cure = "ask what, which, where or why"
     for text, start, end in _questions(card):
         verb = _verb(text.bare[start:end])
@@ -75,13 +75,13 @@ def yes_no_question(card: Card) -> Iterator[Said]:
             return
     if card.back and (found := _ANSWERED.match(card.back.bare)):
         at = found.start(found.lastindex or 0)
-        what = f"the answer begins with `{found[found.lastindex or 0]}`, one of two"
+        what = f"the answer begins with `{found[found.lastindex or 0]}`, one of two possibilities"
         yield Said(what, card.back.place(at), cure, "error")
 
 
 @of_card
 def two_way_guess(card: Card) -> Iterator[Said]:
-    """Half of the guesses are right if a question offers two answers."""
+    """A question does not offer two answers, because half of all guesses would be right."""
     for text, start, end in _questions(card):
         at, count = _offer(text.bare[start:end])
         if count == 2:
@@ -93,7 +93,7 @@ def two_way_guess(card: Card) -> Iterator[Said]:
 
 @of_card
 def broad_question(card: Card) -> Iterator[Said]:
-    """A question that needs a long answer is not precise."""
+    """A question is precise, and does not need a long answer."""
     if card.front and card.back and _BROAD.match(card.front.bare):
         words = len(card.back.words)
         if words > MAX_BROAD_WORDS:
@@ -104,7 +104,7 @@ def broad_question(card: Card) -> Iterator[Said]:
 
 @of_file
 def only_what_and_which(file: Reading) -> Iterator[Said]:
-    """A deck also asks why, when and how."""
+    """A deck does not ask only what and which, but also why, when and how."""
     fronts = [card.front.bare.casefold() for card in file.cards if card.front]
     what = sum(bool(re.match(r"\W*(?:what|which)\b", front)) for front in fronts)
     if file.is_course and len(fronts) >= MIN_DECK and what > MAX_WHAT_SHARE * len(fronts):
@@ -114,13 +114,13 @@ def only_what_and_which(file: Reading) -> Iterator[Said]:
 
 
 def choices(card: Card) -> Sequence[tuple[int, int]]:
-    """Return where a front offers three answers or more, the right one among them."""
+    """Return the start and end of each part of a front that offers three answers or more."""
     offers = ((start, end, _offer(text.bare[start:end])) for text, start, end in _questions(card))
     return [(start + at, end) for start, end, (at, count) in offers if count > 2]
 
 
 def _questions(card: Card) -> Iterator[tuple[Text, int, int]]:
-    """Yield the sentences of a front that ask; the first one need not end with `?`."""
+    """Yield the text, start and end of each question; a first sentence may lack the `?`."""
     if card.front:
         for number, (start, end) in enumerate(card.front.sentences):
             sentence = card.front.bare[start:end]
@@ -131,9 +131,9 @@ def _questions(card: Card) -> Iterator[tuple[Text, int, int]]:
 
 def _verb(sentence: str) -> int | None:
     """
-    Return where a question without a question word begins, as in `After a crash, is it lost?`.
+    Return where the verb of a yes-or-no question is, as in `After a crash, is it lost?`.
 
-    `Should a task fail, what happens?` is not one: it asks what.
+    `Should a task fail, what happens?` is not such a question, because it asks what.
     """
     for found in _VERB.finditer(sentence):
         before = re.sub(r"^(?:when|where)\b", "", sentence[: found.start(1)], flags=re.IGNORECASE)
@@ -143,14 +143,14 @@ def _verb(sentence: str) -> int | None:
 
 
 def _offered(clause: str) -> list[str]:
-    """Return the answers that are offered; only one if there is no `or`."""
+    """Return the answers that a clause offers; without an `or`, the clause itself."""
     if not re.search(r"\bor\b(?!\s+not\b)", clause, re.IGNORECASE):
         return [clause]
     return [one for one in _OR.split(clause.rstrip("?) ")) if one.strip()]
 
 
 def _offer(sentence: str) -> tuple[int, int]:
-    """Return where a question begins to offer answers, and how many; 1 if it offers none."""
+    """Return where a question begins to offer answers, and their number; 1 if it offers none."""
     verb = _verb(sentence)
     if verb is not None:
         return verb, len(_offered(sentence[verb:]))
@@ -175,7 +175,7 @@ def _offer(sentence: str) -> tuple[int, int]:
 
 
 def _is_list(sentence: str, asked: int, start: int) -> bool:
-    """Say whether a comma is followed by choices rather than a condition."""
+    """Tell whether choices follow a comma, and not a condition."""
     if _CONDITION.search(sentence, asked, start):
         return False
     no_choice = [bool(_NO_CHOICE.match(one.strip())) for one in _offered(sentence[start:])]

@@ -1,4 +1,4 @@
-"""A card file as the rules see it: each side as text, each block of code with its position."""
+"""A card file as the rules read it: sides as texts, and blocks of code with their places."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Block:
 
     Attributes:
         language: Empty if none is named.
-        line: Of its first line of code.
-        opening: Where its fence begins; for an indented block, its first line.
-        naming: Where its language is named.
+        line: The line of its first line of code.
+        opening: The place of its fence; for an indented block, of its first line.
+        naming: The place of its language, or of the fence if none is named.
     """
 
     language: str
@@ -34,9 +34,9 @@ class Block:
     sheet: Sheet
 
     def place(self, line: int, column: int = 1) -> Place:
-        """Return where a line of the block stands in the file; both count from 1 in the block."""
+        """Return the place in the file of a line and column of the block, both from 1."""
         rows = self.text.rstrip("\n").split("\n")
-        if line > len(rows):  # the parser expected more at the end
+        if line > len(rows):  # a parser may report the line after the last one
             line, column = len(rows), len(rows[-1]) + 1
         at = min(self.line + line - 1, len(self.sheet.lines))
         indent = self.sheet.lines[at - 1].find(rows[line - 1])
@@ -46,11 +46,11 @@ class Block:
 @dataclass(frozen=True, eq=False)
 class Card:
     """
-    One note as the rules see it.
+    One note as the rules read it.
 
     Attributes:
         end: The line after its last one.
-        is_course: Whether it is one of the course's own.
+        is_course: Whether it belongs to the course.
     """
 
     note: Note
@@ -60,7 +60,7 @@ class Card:
 
     @cached_property
     def texts(self) -> Mapping[Label, Text]:
-        """What each side says."""
+        """The text of each side, by its label."""
         starts = sorted(side.line for side in self.note.sides.values())
         ends = dict(zip(starts, [*starts[1:], self.end], strict=True))
         return {
@@ -90,7 +90,7 @@ class Card:
 
     @property
     def asked(self) -> Sequence[Text]:
-        """The sides that are shown first: both, if the note asks in both directions."""
+        """The sides that are shown first, which are both if the note asks in both directions."""
         back = self.back if self.note.kind == "both" else None
         return (self.question, back) if back else (self.question,)
 
@@ -105,7 +105,7 @@ class Card:
         ]
 
     def place_of(self, key: str, value: str) -> Place:
-        """Return where a value stands in the comment; if it is absent, where the heading is."""
+        """Return the place of a value in the card's comment, or of the heading if it is absent."""
         start, end = self.sheet.start(self.note.line), self.sheet.start(self.end)
         entry = re.compile(rf"\b{key}:\s*({re.escape(value)})(?![\w-])")
         found = entry.search(self.sheet.text, start, end)
@@ -115,10 +115,10 @@ class Card:
 @dataclass(frozen=True, eq=False)
 class Reading:
     """
-    One card file as the rules see it.
+    One card file as the rules read it.
 
     Attributes:
-        is_course: Whether it is the course's own, held to all of its rules.
+        is_course: Whether it belongs to the course, and must keep all rules.
     """
 
     file: CardFile
@@ -131,7 +131,7 @@ class Reading:
 
     @cached_property
     def sheet(self) -> Sheet:
-        """The text of the file; empty if the file has been removed in the meantime."""
+        """The text of the file; empty if the file has been removed since it was read."""
         text = ""
         if self.path.is_file():
             text = self.path.read_text(encoding="utf-8", errors="replace")
@@ -144,7 +144,7 @@ class Reading:
         ends = [*(note.line for note in notes[1:]), len(self.sheet.lines) + 1]
         return [
             Card(note, self.sheet, end, self.is_course)
-            for note, end in zip(notes, ends, strict=False)  # without notes, one end is left
+            for note, end in zip(notes, ends, strict=False)  # a file without notes has one end
         ]
 
 

@@ -1,8 +1,8 @@
 """
-A rule is a function that yields what breaks it; the function's name is the rule's name.
+A rule is a function that yields what breaks it; the rule has the function's name.
 
-To add a rule, write such a function in a module of this package, with the decorator that says what
-it examines: a card, a file, or all files together. There is no list of rules to edit.
+To add a rule, write such a function in a module of this package, with the decorator for what it
+examines: a card, a file, or all files together. There is no list of rules to edit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ class Said:
     One thing that breaks a rule.
 
     Attributes:
-        level: In the course's own cards.
+        what: What is wrong, as in `Finding`.
+        place: Where it is.
+        hint: The next step.
+        level: Its level in the course's own cards.
     """
 
     what: str
@@ -37,37 +40,37 @@ OfFile = Callable[[Reading], Iterator[Said]]
 OfAll = Callable[[Sequence[Reading]], Iterator[Said]]
 
 RULES: dict[str, OfAll] = {}
-"""Every rule by its name, as in `yes-no-question`."""
+"""The rules by their names, such as `yes-no-question`."""
 
 LOSSES: set[str] = set()
-"""The rules whose errors are errors in any file: no deck is built of what breaks one of them."""
+"""The rules whose errors are errors in every file, and keep a deck from being built."""
 
 _Find = TypeVar("_Find", bound=Callable[..., Iterator[Said]])
 
 
 def of_loss(find: _Find) -> _Find:
     """
-    Mark a rule that finds what a deck would lose, or must not contain.
+    Mark a rule about what a deck would lose or must not contain.
 
-    An error of any other rule is a matter of style, and a warning outside the course.
+    The errors of other rules are matters of style, and outside the course they are warnings.
     """
     LOSSES.add(name_of(find))
     return find
 
 
 def name_of(find: Callable[..., Iterator[Said]]) -> str:
-    """Return a rule's name."""
+    """Return the name of a rule, such as `yes-no-question`."""
     return find.__name__.replace("_", "-")
 
 
 def of_all(find: OfAll) -> OfAll:
-    """Make a function that examines all files together a rule."""
+    """Register a function as a rule that examines all files together."""
     RULES[name_of(find)] = find
     return find
 
 
 def of_file(find: OfFile) -> OfFile:
-    """Make a function that examines one file a rule."""
+    """Register a function as a rule that examines one file at a time."""
 
     @wraps(find)
     def over_all(files: Sequence[Reading]) -> Iterator[Said]:
@@ -79,7 +82,7 @@ def of_file(find: OfFile) -> OfFile:
 
 
 def of_card(find: OfCard) -> OfCard:
-    """Make a function that examines one card a rule."""
+    """Register a function as a rule that examines one card at a time."""
 
     @wraps(find)
     def over_file(file: Reading) -> Iterator[Said]:
@@ -91,7 +94,7 @@ def of_card(find: OfCard) -> OfCard:
 
 
 def over(count: int, limit: int) -> Level | None:
-    """Return the level for a count above a limit; more than twice the limit is an error."""
+    """Return the level of a count: None within the limit, and an error above twice the limit."""
     if count <= limit:
         return None
     return "error" if count > 2 * limit else "warning"

@@ -15,7 +15,7 @@ from markdown_it.token import Token
 from taskyard.cards.note import Side
 
 CODE = "\ue000"
-"""Replaces each character of code, so that no word of code counts as English."""
+"""Stands for each character of code, so that code is not taken for English words."""
 
 _LABEL = re.compile(r"\s*[*_]{2}\w+\s*:?\s*[*_]{2}:?")
 _ABBREVIATIONS = "".join(rf"(?<!\b{one})" for one in (r"e\.g", r"i\.e", "etc", "vs", "cf"))
@@ -32,7 +32,7 @@ class Place:
 
 
 class Sheet:
-    """The text of a file, to turn an offset into a line and a column."""
+    """The text of a file, which turns an offset into a line and a column."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
@@ -41,7 +41,7 @@ class Sheet:
         self._starts = list(accumulate((len(line) + 1 for line in self.lines), initial=0))
 
     def start(self, line: int) -> int:
-        """Return the offset of the start of a line; past the last line, the length of the text."""
+        """Return the offset of the start of a line, or the end of the text after the last line."""
         return self._starts[min(max(line, 1), len(self._starts)) - 1]
 
     def place(self, offset: int) -> Place:
@@ -52,7 +52,7 @@ class Sheet:
 
 @dataclass
 class Deletion:
-    """What a cloze note hides: `said[start:end]` of its text."""
+    """A deletion of a cloze note, which hides `said[start:end]` of its text."""
 
     number: int
     start: int
@@ -63,12 +63,12 @@ class Deletion:
 @dataclass
 class Text:
     """
-    What a side says outside its blocks of code.
+    The text of a side outside its blocks of code.
 
     Attributes:
-        said: The text, code included; each paragraph ends with a newline.
-        bare: As long as `said`, with `CODE` for each character of code.
-        images: The tokens of the images, with the place of each.
+        said: The text, including code; each paragraph ends with a newline.
+        bare: The same text with `CODE` for each character of code.
+        images: The tokens of the images, each with its place.
     """
 
     sheet: Sheet
@@ -84,17 +84,17 @@ class Text:
         return _Reading(side, sheet, end).text
 
     def place(self, offset: int = 0) -> Place:
-        """Return where a character of `said` stands in the file."""
+        """Return the place in the file of a character of `said`."""
         return self.sheet.place(self._offsets[min(offset, len(self._offsets) - 1)])
 
     @property
     def words(self) -> Sequence[str]:
-        """The words, including those of code."""
+        """The words, including those in code."""
         return re.findall(r"\S*\w\S*", self.said)
 
     @cached_property
     def sentences(self) -> Sequence[tuple[int, int]]:
-        """The start and end of each sentence, including its full stop."""
+        """The start and end of each sentence; the end is after the full stop."""
         found = []
         start = 0
         for end in (*(one.end() for one in _END.finditer(self.bare)), len(self.bare)):
@@ -107,13 +107,13 @@ class Text:
         return found
 
     def runs(self) -> Iterator[tuple[int, str, bool]]:
-        """Yield text and code in turn: the offset, the text, and whether it is code."""
+        """Yield the runs of text and code: their offset, their text, and whether they are code."""
         for found in re.finditer(f"{CODE}+|[^{CODE}]+", self.bare):
             yield found.start(), self.said[found.start() : found.end()], found[0][0] == CODE
 
 
 class _Reading:
-    """Follows the tokens through the source and skips what Markdown drops between them."""
+    """Finds each token in the source, skipping the marks that Markdown drops between them."""
 
     def __init__(self, side: Side, sheet: Sheet, end: int) -> None:
         self.text = Text(sheet)

@@ -1,4 +1,4 @@
-"""How a card is worded: short sentences without filler."""
+"""Rules about wording: short sentences without filler."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FILLER = re.compile(
 
 @of_card
 def filler_word(card: Card) -> Iterator[Said]:
-    """A word that says nothing is read again at every review."""
+    """A card has no words that say nothing, and would be read again at every review."""
     for text in card.texts.values():
         for found in _FILLER.finditer(text.bare):
             cure = "write `to`" if found[0].lower().startswith("in order") else "leave it out"
