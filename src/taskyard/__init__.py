@@ -22,7 +22,7 @@ MOVED = {
     "timeline": "kit.timeline",
     "workbench": "notebook.workbench",
 }
-"""Where modules are that learners' own copies of earlier notebooks import."""
+"""The new places of modules that learners' copies of earlier notebooks import."""
 
 
 class _Moved(MetaPathFinder, Loader):

@@ -20,7 +20,7 @@ UNDER_MAKE = "taskyard.under_make"
 
 
 class Taskyard(click.Group):
-    """Shows a mistake as a sentence, and our own bug with all of its traceback."""
+    """Shows a mistake as a sentence, and a bug in the tooling with all of its traceback."""
 
     def main(self, *args: Any, **options: Any) -> Any:
         try:
@@ -28,7 +28,7 @@ class Taskyard(click.Group):
         except OSError as error:
             try:
                 os.write(sys.stdout.fileno(), b"\n")
-            except OSError:  # so it was the output, and no bug of ours
+            except OSError:  # the output is lost, so the error is not a bug in the tooling
                 raise SystemExit(_without_output(error)) from None
             raise
 
@@ -40,7 +40,7 @@ class Taskyard(click.Group):
             raise SystemExit(1) from None
         except Told:
             if ctx.meta[UNDER_MAKE] and sys.stdout.isatty() and not os.environ.get("CI"):
-                raise SystemExit(0) from None  # or make calls it an error, below what was said
+                raise SystemExit(0) from None  # otherwise make prints an error below the verdict
             raise
         except OutputLost as lost:
             raise SystemExit(_without_output(lost.__cause__)) from None
@@ -53,7 +53,7 @@ class Taskyard(click.Group):
         return sorted([*super().list_commands(ctx), "cards"])
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name == "cards":  # its libraries take a while, which no lab should wait for
+        if name == "cards":  # imported only here, because its libraries would delay every lab
             from taskyard.cards.commands import cards
 
             return cards
@@ -72,8 +72,8 @@ def main(context: click.Context, engine: str | None) -> None:
 
 
 def _without_output(error: BaseException | None) -> int:
-    """Say why nothing can be printed, unless whoever read it left; return the exit status."""
-    with Path(os.devnull).open("w") as nothing:  # else what is left to write fails at the end
+    """Say why the output cannot be written, unless its reader is gone; return the exit status."""
+    with Path(os.devnull).open("w") as nothing:  # what is still buffered must not fail at exit
         os.dup2(nothing.fileno(), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         return 128 + signal.SIGPIPE
@@ -83,7 +83,7 @@ def _without_output(error: BaseException | None) -> int:
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asks to end; like Ctrl-C, also in the middle of a check."""
+    """A signal that ends a command as Ctrl-C does, even in the middle of a check."""
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
@@ -92,10 +92,10 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 def _end_with_make() -> bool:
     """
-    End when the `make` that started this is gone: SIGKILL reaches only itself.
+    End when the `make` that started this is gone; a SIGKILL of `make` does not reach this process.
 
     Returns:
-        Whether a `make` did start this.
+        Whether `make` started this process.
     """
     make = os.environ.pop("TASKYARD_MAKE", "")  # its process id; the Makefile sets it
 

@@ -1,4 +1,4 @@
-"""Wait for something, and not for ever; a deadline that a busy machine misses decides nothing."""
+"""Wait with a deadline, which decides nothing if the machine was too busy to keep it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 STEP_S = 0.02
+"""The shortest pause between two calls of a condition."""
 
 SPIN_S = 0.05
+"""The CPU time of the computation that `slowness` times."""
 
 MOST = 8.0
-"""How many times slower than an idle one a machine may be for a deadline to mean anything."""
+"""The slowness, as a multiple of an idle machine's time, beyond which a deadline means nothing."""
 
 _Found = TypeVar("_Found")
 
@@ -22,8 +24,8 @@ class DeadlineError(TimeoutError):
     The deadline passed.
 
     Attributes:
-        waited: How long for what: "waited 30 s for a result".
-        saw: What was there instead; empty where nobody looked.
+        waited: How long it was waited, and for what: "waited 30 s for a result".
+        saw: What was there instead; empty if that is not known.
     """
 
     def __init__(self, waited: str, saw: str = "") -> None:
@@ -32,7 +34,7 @@ class DeadlineError(TimeoutError):
 
 
 class BusyError(DeadlineError):
-    """The deadline passed on a machine that is too busy to tell what that means."""
+    """The deadline passed, but the machine is too busy for that to mean anything."""
 
     def __str__(self) -> str:
         return f"this machine is too busy to decide: {super().__str__()}"
@@ -40,14 +42,14 @@ class BusyError(DeadlineError):
 
 def slowness() -> float:
     """
-    Measure how many times longer something takes now than on this machine when it is idle.
+    Measure how many times longer something takes now than when this machine is idle.
 
-    The worse of two numbers. A short computation is timed against the CPU time that it was given:
-    that sees this moment, and the share of a container. The load of the last minute is divided by
-    the number of cores: that sees what has ended a moment ago.
+    This is the larger of two numbers. The time of a short computation, divided by the CPU time that
+    it got, shows the present moment, and a container's share of the CPU. The load of the last
+    minute, divided by the number of cores, also shows what ended a moment ago.
 
     Returns:
-        At least 1.
+        A multiple of the idle machine's time, at least 1.
     """
     begin, used = time.perf_counter(), time.thread_time()
     while (spun := time.thread_time() - used) < SPIN_S:
@@ -65,23 +67,23 @@ def until(
     missed: Callable[[], Exception] | None = None,
 ) -> _Found:
     """
-    Ask until the answer is true, and return it.
+    Call a condition until its result is true, and return the result.
 
-    Between two questions it pauses for as long as the last one took: asking costs at most half of
-    a core, whatever it asks. On a machine that is slow at the deadline, the deadline moves by as
-    much, up to MOST times.
+    The pause between two calls is as long as the last call, so that the condition uses at most half
+    of a core. If the machine is slow at the deadline, the deadline moves by the same factor, up to
+    MOST.
 
     Args:
-        what: What is waited for: ends the sentence "waited 30 s for …".
-        timeout_s: Deadline in seconds, from the call, on an idle machine; the condition is asked
-            once after it, too.
-        saw: Asked at the deadline: what is there instead.
-        control: How many times slower than idle the machine is; `slowness` where it is None.
-        missed: Asked at the deadline for the error to raise in place of a DeadlineError.
+        what: The end of the sentence "waited 30 s for …".
+        timeout_s: The deadline on an idle machine, in seconds from the call. The condition is
+            called once more after it.
+        saw: Called at the deadline; returns what is there instead.
+        control: Returns how many times slower than idle the machine is; None means `slowness`.
+        missed: Called at the deadline; returns the error to raise instead of a DeadlineError.
 
     Raises:
-        DeadlineError: The deadline passed; says what was waited for, and what was seen.
-        BusyError: It passed, and the machine is more than MOST times slower than idle.
+        DeadlineError: The deadline passed; says what it was for, and what was seen.
+        BusyError: The deadline passed, and the machine is more than MOST times slower than idle.
     """
     begin = time.monotonic()
     wait_s = timeout_s
@@ -92,7 +94,7 @@ def until(
         if asked > begin + wait_s:
             slow = (
                 (control or slowness)() if timeout_s > 0 else 1.0
-            )  # who asks once, waits for none
+            )  # with no time to wait, the deadline cannot move
             wait_s = max(wait_s, timeout_s * min(slow, MOST))
             if asked > begin + wait_s:
                 if missed and slow <= MOST:

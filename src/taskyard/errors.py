@@ -1,4 +1,4 @@
-"""One error class: what is wrong, where, and what to do next; and how a command ends early."""
+"""The errors that learners and authors see, and the exceptions that end a command."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class Fault:
     One thing that is wrong.
 
     Attributes:
-        what: Lower case, no final full stop, values in backticks.
-        path: The file it stands in.
-        line: Counted from 1.
-        hint: The next step; a command to copy where there is one.
+        what: A clause in lower case, without a final full stop, with values in backticks.
+        path: The file that it is in.
+        line: The line, from 1.
+        hint: The next step, as a command to copy if there is one.
     """
 
     what: str
@@ -34,7 +34,7 @@ class Fault:
 
 
 class TaskyardError(Exception):
-    """A mistake that the learner or the author can mend; shown without a traceback."""
+    """A mistake that a learner or an author can mend, which is shown without a traceback."""
 
     def __init__(
         self, what: str, *, path: Path | None = None, line: int | None = None, hint: str = ""
@@ -44,7 +44,7 @@ class TaskyardError(Exception):
 
     @classmethod
     def of(cls, faults: Iterable[Fault]) -> TaskyardError:
-        """Make one error of all the faults of a file; there is at least one."""
+        """Make one error of several faults, at least one."""
         first, *rest = faults
         error = cls(first.what, path=first.path, line=first.line, hint=first.hint)
         error.faults = (first, *rest)
@@ -56,21 +56,21 @@ class TaskyardError(Exception):
 
 class Told(SystemExit):
     """
-    The end of a command that has said all there is to say, with its status.
+    The end of a command that has explained itself, with its exit status.
 
-    Raised where a check has failed, or a lab cannot be shown here. In a terminal, `make` does not
-    hear of the status: below the verdict it would print an error of its own, as after a crash.
+    It is raised if a check has failed, or if a lab cannot be shown on this machine. In a terminal
+    the exit status is 0, because `make` would print an error of its own below the verdict.
     """
 
 
 class OutputLost(KeyboardInterrupt):
     """
-    What is printed goes nowhere any more: a full disk, or a reader that is gone.
+    The output can no longer be written, because a disk is full or its reader is gone.
 
-    It ends whatever runs, as Ctrl-C does; its cause is the error.
+    It ends everything that runs, as Ctrl-C does; its cause is the system's error.
     """
 
 
 def _short(path: Path) -> Path:
-    """Relative to the working directory where it lies below it: shorter to read and to click."""
+    """Make a path below the working directory relative, to be read and clicked more easily."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,4 +1,4 @@
-"""Where the course stands, and how a file is written so that nothing is lost."""
+"""The course's folder, and ways to write a file that lose nothing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The repository: found from the package's own place, so that no working directory matters."""
+"""The repository, found from this file's path, so that the working directory does not matter."""
 
 
 def write(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file so that a crash at any moment leaves the old content or the new one."""
+    """Write a file so that a crash at any moment leaves either the old or the new content."""
     _written(path, content, mode).replace(path)
 
 
@@ -19,13 +19,13 @@ def renew(
     path: Path, is_known: Callable[[bytes | None], bool], content: bytes | None, mode: int = 0o644
 ) -> bool:
     """
-    Replace a file, unless somebody else has written it; what they save at any moment is kept.
+    Replace a file unless somebody else has changed it, even if they save it at this moment.
 
-    The file is moved aside before it is looked at, so nothing can change between the look and
-    the replacement. `recover` puts back what a crash has left aside.
+    The file is renamed before it is read, so that it cannot change between reading and replacing.
+    After a crash, `recover` restores its name.
 
     Args:
-        is_known: Whether what the file holds may go; asked with None where there is no file.
+        is_known: Tells whether the file's content, or None if there is no file, may be replaced.
         content: The new content; None removes the file.
 
     Returns:
@@ -55,7 +55,7 @@ def renew(
 
 
 def recover(path: Path) -> None:
-    """Put a file back that `renew` had moved aside when it was killed."""
+    """Restore the name of a file that `renew` had renamed when it was killed."""
     aside = _aside(path)
     if aside.exists() and not _move_if_free(aside, path):
         aside.rename(free_name(path))
@@ -66,7 +66,7 @@ def _aside(path: Path) -> Path:
 
 
 def _written(path: Path, content: bytes, mode: int) -> Path:
-    """Write the content beside a path, and have it on the disk before returning."""
+    """Write content to a file beside a path; it is on the disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
     with new.open("wb") as file:
@@ -78,7 +78,7 @@ def _written(path: Path, content: bytes, mode: int) -> Path:
 
 
 def _move_if_free(source: Path, path: Path) -> bool:
-    """Give a file a name that nothing has; at once, where there are hard links."""
+    """Rename a file unless the new name is taken, in one step if hard links are supported."""
     try:
         os.link(source, path)
     except FileExistsError:
@@ -93,7 +93,7 @@ def _move_if_free(source: Path, path: Path) -> bool:
 
 
 def free_name(path: Path, suffix: str = "") -> Path:
-    """Return `path.1`, `path.2`, …: the first that nothing has."""
+    """Return the first of `path.1`, `path.2`, … that does not exist."""
     number = 1
     while os.path.lexists(kept := path.with_name(f"{path.name}.{number}{suffix}")):
         number += 1

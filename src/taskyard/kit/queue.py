@@ -149,7 +149,7 @@ def wait_for(
     you are about to look at.
 
     Args:
-        what: The end of the sentence "waited for …".
+        what: The end of the sentence "waited 20 s for …".
 
     Raises:
         TimeoutError: The condition does not hold after `timeout_s`; says what was seen last.

@@ -195,7 +195,7 @@ class Recorder:
         Wait until a condition holds for the timeline, and return the timeline.
 
         Args:
-            what: The end of the sentence "waited for …".
+            what: The end of the sentence "waited 60 s for …".
 
         Raises:
             TimeoutError: It did not hold in time; says how many executions are in each state.
