@@ -178,7 +178,7 @@ def solution(lab: str, yes: bool) -> None:
         question = "Your check has not passed yet. Show the solution all the same?"
         if not sys.stdin.isatty():
             raise TaskyardError(
-                "your check has not passed yet, and nobody is there to ask",
+                "your check has not passed yet, and there is nobody to ask",
                 hint=f".venv/bin/python -m taskyard solution {lab} --yes",
             )
         if not click.confirm(question):

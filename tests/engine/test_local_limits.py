@@ -56,14 +56,14 @@ def test_a_plain_project_has_nothing_to_say(tmp_path: Path) -> None:
         (
             "image: x\ncommand: run\nvolumes: ['/etc:/etc/shop']\nworking_dir: /lab\n",
             "",
-            "mounts `/etc/shop`, which is no place on this machine",
+            "mounts `/etc/shop`, which does not exist on this machine",
             5,
         ),
         ("image: x\ncommand: run\ntmpfs: /run\n", "", "mounts `/run`", 5),
         (
             "image: redis:8-alpine\nvolumes: ['/data', 'rules:/etc/redis']\n",
             "volumes: {rules: }\n",
-            "mounts `/etc/redis`, which is no place on this machine",
+            "mounts `/etc/redis`, which does not exist on this machine",
             4,
         ),
         (
@@ -99,7 +99,7 @@ def test_a_dependency_that_no_profile_starts_is_refused_with_its_line(tmp_path: 
         refuse(project(tmp_path, options, rest))
     [fault] = caught.value.faults
     assert fault.what == (
-        "service `shop` depends on `report`, which stands in a profile and does not start"
+        "service `shop` depends on `report`, which is in a profile and does not start"
     )
     assert (fault.line, fault.hint) == (4, "remove `profiles` from `report`")
     refuse(project(tmp_path, f"{options}    required: false\n", rest))

@@ -23,7 +23,7 @@ def create(course: Course, slug: str) -> list[Path]:
         The new files, sorted. If anything is wrong, no file is written.
 
     Raises:
-        TaskyardError: The name is no slug or is taken, a template is missing, the course has 99
+        TaskyardError: The name is not a slug or is taken, a template is missing, the course has 99
             chapters, or the disk refuses.
     """
     faults = [*_bad_name(course, slug), *_missing(course.root)]

@@ -27,7 +27,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 class DockerEngine:
     """
-    Containers, started by `docker compose` from the learner's file as it stands.
+    Containers, started by `docker compose` from the learner's own file.
 
     A generated second file keeps the run to itself: see `override`.
     """

@@ -39,7 +39,7 @@ _SERVICES: tuple[tuple[str, Callable[[Service], object]], ...] = (
         lambda s: any(port.mode != "ingress" for port in s.ports),
     ),
     (
-        "waits for all that {} depends on, also where it is not `required`",
+        "waits for all that {} depends on, even if it is not `required`",
         lambda s: not all(needed.required for needed in s.depends_on),
     ),
     (

@@ -68,7 +68,7 @@ def refuse(project: Project) -> None:
         for mount in service.volumes:
             if not _is_mapped(mount, service):
                 key = "tmpfs" if mount.type == "tmpfs" else "volumes"
-                what = f"mounts `{mount.target}`, which is no place on this machine"
+                what = f"mounts `{mount.target}`, which does not exist on this machine"
                 found.append((key, what, f"mount below its working directory, or {DOCKER}"))
             elif mount.type == "volume" and not (mount.source or is_embedded(service)):
                 # Each container would get a volume of its own, but replicas here share one folder
@@ -78,7 +78,7 @@ def refuse(project: Project) -> None:
         for needed in service.depends_on:
             if needed.required and project.services[needed.service].profiles:
                 name = f"`{needed.service}`"
-                what = f"depends on {name}, which stands in a profile and does not start"
+                what = f"depends on {name}, which is in a profile and does not start"
                 key = "depends_on" if "depends_on" in service.lines else "links"
                 found.append((key, what, f"remove `profiles` from {name}"))
         for key in ("secrets", "configs"):

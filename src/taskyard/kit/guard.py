@@ -1,11 +1,10 @@
 """
-Hold a temporary folder, and remove it even if whoever works in it is killed.
+Remove a temporary folder when the process that uses it ends, even by SIGKILL.
 
-It is started as `python -I -S guard.py PARENT PREFIX` with a pipe on stdin. The guard makes a
-folder in PARENT and prints its path. It reads the process groups of kernels, one on each line,
-until the pipe ends, which it does even if the other side gets SIGKILL. Then it kills the groups,
-unless one line is `done`, which says that the kernels have ended by themselves, and removes the
-folder.
+That process starts `python -I -S guard.py PARENT PREFIX` with a pipe on stdin. The guard makes a
+folder in PARENT and prints its path. It reads process groups, one on each line, until the pipe
+ends, which it does however the other process ends. Then it kills the groups, unless one line is
+`done`, which says that they have ended by themselves, and removes the folder.
 """
 
 from __future__ import annotations

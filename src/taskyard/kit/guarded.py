@@ -19,10 +19,10 @@ class GuardedFolder:
     A folder for temporary files, which a second process removes when this one closes it or ends.
 
     Args:
-        prefix: The start of the folder's name.
+        prefix: The beginning of the folder's name.
 
     Attributes:
-        path: The folder, without links on the way.
+        path: The folder, without symbolic links in its path.
 
     Raises:
         TaskyardError: The folder cannot be made.
@@ -34,7 +34,7 @@ class GuardedFolder:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # Ctrl-C is meant for whoever works in the folder
+            start_new_session=True,  # so that Ctrl-C does not reach the guard
         )
         assert self._guard.stdout
         if not (made := self._guard.stdout.readline().strip()):
@@ -42,7 +42,7 @@ class GuardedFolder:
         self.path = Path(made).resolve()
 
     def watch(self, group: int) -> None:
-        """Have a process group killed as well, unless the folder is closed without an error."""
+        """Have a process group killed too, unless the folder is closed without an error."""
         assert self._guard.stdin
         self._guard.stdin.write(f"{group}\n")
         self._guard.stdin.flush()
@@ -55,7 +55,7 @@ class GuardedFolder:
         assert self._guard.stdin
         if not self._guard.stdin.closed:
             self._guard.communicate(word)
-        if self._guard.returncode:  # it was killed, so its work is ours
+        if self._guard.returncode:  # it was killed before it could remove the folder
             shutil.rmtree(self.path, ignore_errors=True)
 
     def __enter__(self) -> GuardedFolder:

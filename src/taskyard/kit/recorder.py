@@ -234,13 +234,13 @@ def wait_for_workers(
     app: Celery, workers: int, question: str = "ping", timeout_s: float = 30.0
 ) -> list[str]:
     """
-    Broadcast a question until enough nodes have answered, and return their names, sorted.
+    Broadcast a question until enough workers have answered, and return their names, sorted.
+
+    A beat whose service answers such questions is not counted.
 
     Args:
-        workers: The number of nodes that must answer.
+        workers: The number of workers that must answer.
         question: A remote control command, such as `ping`.
-
-    A beat that is told to answers as well, and is no worker.
 
     Raises:
         NoWorkerError: Fewer answered within `timeout_s`; names those that did.

@@ -27,7 +27,7 @@ METADATA = {
     },
 }
 
-# jupytext counts blank lines here for the way back to Markdown, which nobody goes.
+# jupytext counts blank lines here to convert a notebook back to Markdown, which is never done.
 JUPYTEXT_KEYS = ("lines_to_next_cell", "lines_to_end_of_cell_marker")
 
 
