@@ -35,7 +35,7 @@ def left_of(lab: str) -> list[str]:
     """
     List what the runs of a lab have left: folders, processes, containers, networks, volumes.
 
-    Which runs: those of the desk that `TASKYARD_WORK` names.
+    The runs are those of the desk that `TASKYARD_WORK` names.
     """
     course = Course.discover()
     label = Runner(course, course.lab(lab), Show()).label

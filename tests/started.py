@@ -49,7 +49,7 @@ def taskyard(
 
 
 def _run(arguments: tuple[str, ...], env: dict[str, str], log: Path) -> None:
-    """Be that process: its descriptors, its environment, its words."""
+    """Become that process, with its descriptors, environment and arguments."""
     os.setsid()  # as a shell's job, so that a signal to the tests is not one to it
     with log.open("wb") as file, Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)

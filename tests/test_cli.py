@@ -207,7 +207,7 @@ def test_progress_without_docker_names_a_lab_that_can_be_done(
 
 
 def test_one_failed_check_is_one_try(taskyard: Taskyard, tmp_path: Path) -> None:
-    """And two are two tries."""
+    """Two failed checks are two tries."""
     done = {"first-task": {"failed": 1}, "redis-cache": {"failed": 2}}
     tiny_course.write(tmp_path / "work" / "progress.json", json.dumps({"labs": done}))
     told = taskyard("progress").stdout
@@ -216,7 +216,7 @@ def test_one_failed_check_is_one_try(taskyard: Taskyard, tmp_path: Path) -> None
 
 
 def test_a_wrong_option_is_a_usage_error(taskyard: Taskyard) -> None:
-    """Exit status 2, as for any command line."""
+    """The exit status is 2, as is usual."""
     assert taskyard("--engine", "podman", "lab", "1").returncode == 2
 
 
@@ -313,7 +313,7 @@ def learner(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 @pytest.mark.parametrize("words", ["--help", "progress", "hint 1", "cards lint", "check 1"])
 def test_a_full_disk_under_the_output_is_told(tmp_path: Path, words: str) -> None:
-    """One sentence, and no traceback; nothing goes on behind it."""
+    """It gives one sentence and no traceback, and nothing goes on afterwards."""
     with Path("/dev/full").open("wb") as full:
         told = learner(*words.split(), stdout=full, TASKYARD_WORK=str(tmp_path / "work"))
     said = "error: what this prints cannot be written: no space left on device\n"
@@ -338,7 +338,7 @@ def test_a_reader_that_leaves_ends_a_check(tmp_path: Path, left: Callable[[], li
 
 
 def test_a_report_that_cannot_be_written_is_told_before_the_check(taskyard: Taskyard) -> None:
-    """Not after twenty seconds of requirements."""
+    """It is reported at once, and not after twenty seconds of requirements."""
     told = taskyard("check", "1", "--json", "/nonexistent/verdicts.json")
     assert told.returncode == 1
     assert "the report cannot be written: no such file or directory" in told.stderr
@@ -349,7 +349,7 @@ def test_a_report_that_cannot_be_written_is_told_before_the_check(taskyard: Task
 
 @pytest.mark.xdist_group("lab-1")
 def test_plugins_of_another_project_stay_out_of_a_check(taskyard: Taskyard) -> None:
-    """What a shell names for pytest is not for the requirements."""
+    """Options for pytest in the shell's environment do not reach the requirements."""
     told = taskyard("check", "1", PYTEST_PLUGINS="nope", PYTEST_ADDOPTS="--nope")
     assert "FAIL    The customer has the answer" in told.stdout
     assert told.stderr == ""
@@ -435,7 +435,7 @@ def test_make_adds_no_error_of_its_own_to_a_verdict_that_somebody_reads(tmp_path
 
 
 def test_no_is_an_answer_and_ctrl_c_is_another(tmp_path: Path) -> None:
-    """Neither is an abort."""
+    """Neither prints `Aborted!`."""
     command = (sys.executable, "-m", "taskyard", "solution", "1")
     asked = terminal(*command, work=tmp_path)
     asked.wait_for("[y/N]")
@@ -484,13 +484,13 @@ def test_a_command_has_a_sentence_of_help(words: Words, command: click.Command) 
 
 @pytest.mark.parametrize(("name", "option"), OPTIONS, ids=[name for name, _ in OPTIONS])
 def test_an_option_has_a_sentence_of_help(name: str, option: click.Option) -> None:
-    """What `--help` prints beside it."""
+    """`--help` prints it beside the option."""
     assert re.fullmatch(r"[A-Z].*[^.]\.", option.help or "")
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_command_stands_in_the_documents_or_behind_a_target(call: str) -> None:
-    """Every target stands in the documents: `test_makefile.py` asks each of them."""
+    """The documents name every target, as `test_makefile.py` makes sure."""
     call = re.escape(call) + r"(?![\w-])"
     pages = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")]
     recipes = (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -50,13 +50,13 @@ def ask_in_vain(*slow: float) -> tuple[DeadlineError, int]:
 
 
 def test_an_idle_machine_gets_the_deadline_that_was_given() -> None:
-    """There is nothing to make up for."""
+    """No time needs to be added."""
     error, looks = ask_in_vain(1)
     assert (str(error), looks) == ("waited 0.1 s for a result", 1)
 
 
 def test_a_slow_machine_gets_as_much_more_time_as_it_is_slow() -> None:
-    """And then the deadline has passed as it would have elsewhere: that is a verdict."""
+    """After that, the deadline has passed as on any other machine, which is a verdict."""
     error, looks = ask_in_vain(3, 3)
     assert (str(error), looks) == ("waited 0.3 s for a result", 2)
     assert not isinstance(error, BusyError)
@@ -76,7 +76,7 @@ def test_a_machine_that_is_too_busy_decides_nothing() -> None:
 
 
 def test_a_busy_hour_that_is_over_at_the_end_decides() -> None:
-    """What does not come in so long a time does not come."""
+    """What has not come in so long a time will not come."""
     error, _ = ask_in_vain(MOST * 10, 1)
     assert not isinstance(error, BusyError)
 
@@ -107,7 +107,7 @@ def test_a_machine_that_computes_beside_others_is_slower_than_one_that_does_not(
 
 
 def test_who_waits_may_say_what_a_missed_deadline_means() -> None:
-    """Unless the machine was too busy for it to mean anything."""
+    """It does not hold if the machine was too busy for the deadline to mean anything."""
     with pytest.raises(KeyError, match="gone"):
         until(lambda: False, "it", 0.01, control=lambda: 1.0, missed=lambda: KeyError("gone"))
     with pytest.raises(BusyError):

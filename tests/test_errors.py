@@ -1,4 +1,4 @@
-"""Errors: what is printed of a mistake, and how a command ends."""
+"""Errors: what a mistake prints, and how a command ends."""
 
 from __future__ import annotations
 

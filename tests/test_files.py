@@ -1,4 +1,4 @@
-"""Files: whatever ends a write, and whenever, one of the two contents is on the disk."""
+"""Files: whatever ends a write, either the old or the new content is on the disk."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def is_old(held: bytes | None) -> bool:
 
 
 def killed_at(call: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """End the process's work in place of its call number `call` that changes a folder."""
+    """Raise Killed instead of making the n-th call that changes a folder, where n is `call`."""
     numbers = count(1)
     for name in ("link", "rename", "replace", "unlink"):
         real: Callable[..., None] = getattr(os, name)
@@ -62,7 +62,7 @@ def killed_at(call: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def every_kill(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> Iterator[int]:
-    """Do some work again and again, killed one call later each time, until it is not killed."""
+    """Repeat some work, killed one call later each time, until it is not killed."""
     for call in count(1):
         with monkeypatch.context() as patch:
             killed_at(call, patch)
@@ -82,7 +82,7 @@ def test_the_root_is_the_repository() -> None:
 
 @pytest.mark.parametrize("mode", [0o644, 0o755, 0o600])
 def test_a_file_is_written_with_its_mode_and_its_folders(tmp_path: Path, mode: int) -> None:
-    """Whatever the umask is; nothing lies beside the file afterwards."""
+    """The umask does not matter, and no other file is left."""
     path = tmp_path / "a" / "b" / "run.sh"
     write(path, NEW, mode)
     assert {"run.sh": NEW} == contents(path.parent)
@@ -99,7 +99,7 @@ def test_a_killed_write_leaves_the_old_content(path: Path, monkeypatch: pytest.M
 
 
 def test_a_known_file_is_renewed(path: Path) -> None:
-    """The question is asked of the bytes that are replaced."""
+    """`is_known` is asked about the bytes that are replaced."""
     assert renew(path, is_old, NEW, 0o755)
     assert {path.name: NEW} == contents(path.parent)
     assert 0o755 == stat.S_IMODE(path.stat().st_mode)
@@ -112,7 +112,7 @@ def test_a_file_is_removed_in_the_same_way(path: Path) -> None:
 
 
 def test_what_somebody_else_wrote_stays(path: Path) -> None:
-    """Neither replaced nor removed, and nothing lies beside it."""
+    """It is neither replaced nor removed, and no other file is left."""
     path.write_bytes(SAVED)
     assert not renew(path, is_old, NEW)
     assert not renew(path, is_old, None)
@@ -129,7 +129,7 @@ def test_a_file_that_is_not_there_is_asked_about_as_none(path: Path) -> None:
 
 
 def test_a_folder_in_the_place_of_a_file_is_put_back(path: Path) -> None:
-    """With all that it holds; the error is the caller's to tell."""
+    """All that it holds is kept, and the caller reports the error."""
     path.unlink()
     write(path / "inside", SAVED)
     with pytest.raises(IsADirectoryError):
@@ -182,7 +182,7 @@ def test_a_killed_renewal_loses_nothing(
 
 
 def test_recovery_never_overwrites(path: Path) -> None:
-    """What was moved aside gets a name of its own beside a file that has come since."""
+    """If there is a new file of that name, the old one is kept under another name."""
     aside = path.with_name(".tasks.py.aside")
     recover(path)
     assert {path.name: OLD} == contents(path.parent)
@@ -196,7 +196,7 @@ def test_recovery_never_overwrites(path: Path) -> None:
 
 
 def test_a_free_name_is_one_that_nothing_has(path: Path) -> None:
-    """Not even a link to nowhere; names may have gaps."""
+    """Even a broken link takes a name; gaps between names are used."""
     assert path.with_name("tasks.py.1") == free_name(path)
     path.with_name("tasks.py.1").symlink_to("nowhere")
     path.with_name("tasks.py.2").mkdir()

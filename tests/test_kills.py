@@ -41,7 +41,7 @@ def kills() -> Iterator[tuple[str, str, signal.Signals, str]]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """All of them for `make proof`; else every third of the first lab's."""
+    """`make proof` tries all of them; otherwise every third of the first lab's is tried."""
     if "victim" not in metafunc.fixturenames:
         return
     proof = metafunc.config.getoption("proof")

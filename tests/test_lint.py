@@ -32,7 +32,7 @@ FORBIDDEN = {
 
 
 def tracked() -> list[Path]:
-    """Return the files that git has or would take; what is ignored is nobody's concern here."""
+    """Return the files that git tracks or would add; ignored files are left out."""
     command = [
         "git",
         "-c",
@@ -54,13 +54,13 @@ def is_script(path: Path) -> bool:
 
 
 def is_dockerfile(path: Path) -> bool:
-    """Tell a Dockerfile; those of a starter or a wrong answer are wrong on purpose."""
+    """Tell whether a file is a Dockerfile, and not one that is wrong on purpose."""
     on_purpose = ROOT / "labs" in path.parents and {"starter", "wrong"} & set(path.parts)
     return path.name.split(".")[0] == "Dockerfile" and not on_purpose
 
 
 def chosen(is_wanted: Callable[[Path], bool]) -> list[object]:
-    """Return one parameter a file, and never none: a linter that looks at nothing finds nothing."""
+    """Return one parameter for each file, at least one: a linter without files finds nothing."""
     paths = [path for path in tracked() if is_wanted(path)]
     assert paths, f"no file for {is_wanted.__name__}: is the repository complete?"
     return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in paths]

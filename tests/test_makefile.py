@@ -1,4 +1,4 @@
-"""What make does with the words that it is given."""
+"""What make does with its arguments."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def make(*words: str, work: Path) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_what_a_name_holds_is_not_run(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """It is a name to look up, and then an error of ours."""
+    """It is looked up as a name, which is an error of the course's own."""
     ran = f".ran-{os.getpid()}"  # below the working directory: make splits a target at a slash
     try:
         told = make(*(word.format(ran) for word in words), work=tmp_path)
@@ -74,7 +74,7 @@ DOCUMENTS = "".join(
 
 @pytest.mark.parametrize(("target", "rest"), TARGETS, ids=[target for target, _ in TARGETS])
 def test_a_target_has_help_and_stands_in_the_documents(target: str, rest: str) -> None:
-    """What nobody is told of is not there."""
+    """A target that no document names might as well not exist."""
     assert " ## " in rest
     stem, is_whole = target.rstrip("%"), not target.endswith("%")
     end = r"(?![\w-])" if is_whole else ""

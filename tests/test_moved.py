@@ -13,7 +13,7 @@ from taskyard.files import ROOT
 
 @pytest.mark.parametrize("name", taskyard.MOVED)
 def test_an_earlier_name_is_still_found(name: str) -> None:
-    """What it holds is the module's own, and not a copy of it."""
+    """It has the module's own contents, and not a copy."""
     code = f"import taskyard.{name} as old, taskyard.{taskyard.MOVED[name]} as new\n"
     code += "shared = [one for one in dir(new) if not one.startswith('__')]\n"
     code += "assert shared and all(getattr(old, one) is getattr(new, one) for one in shared)"

@@ -1,4 +1,4 @@
-"""The package's rooms: what each may import, what a lab may, and where their tests stand."""
+"""The package's rooms: what each may import, what a lab may import, and where the tests are."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def mirrored(room: str) -> list[Path]:
 
 @pytest.mark.parametrize("room", sorted(rooms().keys() - {"__main__"}))  # which only calls `cli`
 def test_a_room_has_its_tests_in_its_own_place(room: str) -> None:
-    """Each names the room, in an import or in a program, or a room that stands on it."""
+    """Each test names the room in an import or in a program, or names a room that imports it."""
     found = rooms()
     above = {room} | {other for other, others in found.items() if room in others}
     named = re.compile(rf"\btaskyard\.({'|'.join(map(re.escape, above))})\b")

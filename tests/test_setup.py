@@ -87,7 +87,7 @@ def small(clone: Path) -> Path:
 
 
 def make(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Ask for the lab set as `make lab-1` does: by its stamp."""
+    """Ask for the lab set by its stamp, as `make lab-1` does."""
     unnamed = {name: value for name, value in os.environ.items() if name != "PYTHON"}
     return subprocess.run(
         ["make", "-C", clone, ".venv/.lab", *arguments],
@@ -117,7 +117,7 @@ def test_a_python_that_is_gone_is_replaced(small: Path) -> None:
 
 
 def test_a_python_that_is_asked_for_is_never_passed_over(small: Path) -> None:
-    """Also when everything is installed already."""
+    """It holds even if everything is installed already."""
     assert make(small, f"PYTHON={sys.executable}").returncode == 0
     done = make(small, "PYTHON=false")
     assert done.returncode != 0

@@ -1,4 +1,4 @@
-"""The commands for cards: what they write, what they say, and that it is the same every time."""
+"""The commands for cards: what they write and print, which is the same every time."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def members(package: Path) -> dict[str, bytes]:
 
 
 def test_a_deck_of_any_file(file: Path, tmp_path: Path) -> None:
-    """One command, and it says what is in the package."""
+    """One command is enough, and it prints what is in the package."""
     done = run("build", file, "-o", tmp_path / "out" / "queues.apkg")
     assert done.exit_code == 0
     assert "2 new, 0 changed, 0 unchanged, 0 retired" in done.output
@@ -76,7 +76,7 @@ def test_a_deck_of_any_file(file: Path, tmp_path: Path) -> None:
 
 
 def test_the_same_file_makes_the_same_bytes(file: Path, tmp_path: Path) -> None:
-    """Whatever was built before, and with a cache or without."""
+    """It does so whatever was built before, with a cache or without."""
     packages = [tmp_path / f"{number}.apkg" for number in range(3)]
     for package in packages:
         run("build", file, "-o", package)
@@ -106,7 +106,7 @@ def test_the_same_members_on_another_python(file: Path, tmp_path: Path) -> None:
 
 
 def test_a_changed_image_is_a_changed_note(file: Path, tmp_path: Path) -> None:
-    """Anki never replaces a file, so the content is in its name; the cache does not hide it."""
+    """Anki never replaces a file, so its name depends on its content; the cache hides no change."""
     run("build", file, "-o", tmp_path / "queues.apkg")
     (tmp_path / "list.svg").write_text(IMAGE.replace("9 9", "8 8"))
     done = run("build", file, "-o", tmp_path / "queues.apkg")
@@ -114,7 +114,7 @@ def test_a_changed_image_is_a_changed_note(file: Path, tmp_path: Path) -> None:
 
 
 def test_only_images_go_into_a_package(file: Path, tmp_path: Path) -> None:
-    """A text from somewhere else may name any file that its builder can read."""
+    """A text from elsewhere may name any file that the person who builds it can read."""
     (tmp_path / "secret.txt").write_text("not an image")
     file.write_text(PLAIN.replace("list.svg", "secret.txt"))
     done = CliRunner().invoke(cards, ["build", str(file), "-o", str(tmp_path / "queues.apkg")])
@@ -160,7 +160,7 @@ def test_no_file_outside_the_folder_of_the_cards_goes_into_a_package(
 
 
 def test_a_link_within_the_folder_of_the_cards_is_followed(file: Path, tmp_path: Path) -> None:
-    """It leads to what the folder holds anyway."""
+    """It leads to a file that the folder holds anyway."""
     (tmp_path / "same.svg").symlink_to("list.svg")
     file.write_text(PLAIN.replace("list.svg", "same.svg"))
     assert run("build", file, "-o", tmp_path / "queues.apkg").exit_code == 0
@@ -191,7 +191,7 @@ def test_a_link_within_the_folder_of_the_cards_is_followed(file: Path, tmp_path:
 def test_a_build_refuses_what_the_linter_calls_a_loss(
     file: Path, tmp_path: Path, name: str, content: bytes, what: str
 ) -> None:
-    """An image is one by its content, shows what is in it, and runs nothing."""
+    """An image must be one by its content, hold all that it shows, and run nothing."""
     (tmp_path / name).write_bytes(content)
     file.write_text(PLAIN.replace("list.svg", name))
     for _ in range(2):  # and nothing that was kept hides it
@@ -219,7 +219,7 @@ def test_an_image_elsewhere_on_the_web_is_refused(file: Path, tmp_path: Path) ->
 def test_a_deck_that_cannot_be_written_is_a_sentence(
     file: Path, tmp_path: Path, place: str, what: str
 ) -> None:
-    """In a folder that is none, in one that takes no file, under a name that none can have."""
+    """The folder is a file, or cannot be written to, or the name is impossible."""
     done = subprocess.run(
         [sys.executable, "-m", "taskyard", "cards", "build", file, "-o", place],
         cwd=tmp_path,
@@ -235,7 +235,7 @@ def test_a_deck_that_cannot_be_written_is_a_sentence(
 
 
 def test_a_build_leaves_no_temporary_file(file: Path, tmp_path: Path, monkeypatch) -> None:
-    """Neither where temporary files are, nor beside the package."""
+    """It leaves none in the folder of temporary files, and none beside the package."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     run("build", file, "-o", tmp_path / "queues.apkg")
@@ -281,7 +281,7 @@ def test_another_file_is_never_overwritten(file: Path, tmp_path: Path) -> None:
 
 
 def test_two_files_make_two_decks(file: Path, tmp_path: Path) -> None:
-    """Each is named by its title; an id that both have is refused, with both places."""
+    """Each deck has its file's title; an id that both files have is refused, with both places."""
     other = tmp_path / "other.md"
     other.write_text("# Other\n\n## Beat\n**Front:** What sends Celery's ticks?\n**Back:** Beat.\n")
     assert "3 new" in run("build", file, other, "-o", tmp_path / "both.apkg").output
@@ -293,7 +293,7 @@ def test_two_files_make_two_decks(file: Path, tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
-    """With the name that was asked for."""
+    """The sentence names the file."""
     for command in (["lint"], ["build", "-o", str(tmp_path / "x.apkg")]):
         done = CliRunner().invoke(cards, [*command, str(tmp_path / "no.md")])
         assert "no.md:1:1: error: there is no such file" in str(done.exception)
@@ -311,7 +311,7 @@ def test_lint_tells_errors_by_its_status(file: Path) -> None:
 
 
 def test_findings_as_json(file: Path) -> None:
-    """For an editor: rule, level, what, path, line, column, hint."""
+    """An editor gets rule, level, what, path, line, column and hint."""
     file.write_text(PLAIN.replace("**Back:** A worker.", "**Back:**"))
     found = [
         one for one in json.loads(run("lint", "--json", file).output) if one["level"] == "error"
@@ -330,7 +330,7 @@ def test_findings_as_json(file: Path) -> None:
 
 
 def test_watching_builds_again(file: Path, tmp_path: Path) -> None:
-    """Saving the file is enough, also after a mistake."""
+    """Saving the file is enough, even after a mistake."""
     out = tmp_path / "out" / "queues.apkg"
     watching = subprocess.Popen(
         [sys.executable, "-u", "-m", "taskyard", "cards", "watch", file, "-o", out],

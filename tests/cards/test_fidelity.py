@@ -1,4 +1,4 @@
-"""What the real Anki shows is what the file says: all code to the last space, all words."""
+"""The real Anki shows what the file says: all words, and all code to the last space."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def tilded(code: str, language: str) -> Piece:
 
 
 def listed(piece: Piece) -> Piece:
-    """Put a piece into an item of a list."""
+    """Put a piece into a list item."""
     inside = "\n".join(f"  {line}" for line in piece.text.split("\n"))
     return Piece(f"- item\n\n{inside}", piece.code)
 
@@ -129,7 +129,7 @@ def quoted(piece: Piece) -> Piece:
 
 
 def indented(code: str) -> Piece:
-    """Write a block by four spaces; empty lines around it would not belong to it."""
+    """Write an indented block; empty lines at its edges would not belong to it."""
     if not code.strip() or not code.split("\n")[0].strip() or code.endswith("\n"):
         return Piece("text")
     return Piece("\n".join(f"    {line}" for line in code.split("\n")), [f"{code}\n"])
@@ -265,7 +265,7 @@ def test_code_is_coloured_with_its_empty_lines() -> None:
 
 
 def test_a_deletion_hides_its_code_and_no_other(sides: Shown) -> None:
-    """What is left of the question is the block that stands outside."""
+    """Only the block outside the deletion is left of the question."""
     number = list(HAZARDS).index("a template")
     question = Page(sides[f"cloze-{number}", 0][0])
     assert [f"{HAZARDS['a template']}\n"] == question.code
@@ -277,12 +277,12 @@ def test_a_deletion_hides_its_code_and_no_other(sides: Shown) -> None:
 
 
 def test_no_card_has_an_error_of_its_template(sides: Shown) -> None:
-    """Anki writes into a card what is wrong with it."""
+    """Anki writes errors of a template into the card."""
     assert [] == [key for key, pages in sides.items() if "has a problem" in "".join(pages)]
 
 
 def test_any_code_is_shown_as_it_is_written(tmp_path: Path) -> None:
-    """Signs at random, in several languages: what HAZARDS does not name."""
+    """Random characters in several languages cover what HAZARDS does not name."""
     signs = Random(3)
     alphabet = "{}{}[]()<>:;\\/$&#%*_`~'\"|!?=+-.,@^ \n\t12cxé\u0301\u0338"
     codes = ["".join(signs.choices(alphabet, k=signs.randint(1, 60))) for _ in range(300)]
@@ -355,7 +355,7 @@ def prose(tmp_path_factory: pytest.TempPathFactory) -> Shown:
 
 @pytest.mark.parametrize("name", PROSE)
 def test_text_is_shown_as_it_is_written(prose: Shown, name: str) -> None:
-    """Every word of it, in its order, and no mark of Anki's own in it works."""
+    """Every word is there, in order, and none of Anki's marks in it has an effect."""
     number = list(PROSE).index(name)
     words = PROSE[name][1].split()
     assert words == Page(prose[f"p{number}", 0][0]).words
@@ -365,7 +365,7 @@ def test_text_is_shown_as_it_is_written(prose: Shown, name: str) -> None:
 
 
 def test_no_mark_of_anki_is_left(sides: Shown, prose: Shown) -> None:
-    """Some it looks for in the finished page: whose answer is typed, what is math."""
+    """Anki looks for some of them in the finished page, such as those of math."""
     for pages in (*sides.values(), *prose.values()):
         for page in pages:
             assert not re.search(r"\[\[type:|\[sound:|\[anki:|\[latex\]|\[\$+\]|\{\{", page)
@@ -376,7 +376,7 @@ def test_no_mark_of_anki_is_left(sides: Shown, prose: Shown) -> None:
 
 
 def test_a_deletion_ends_where_its_marks_are(tmp_path: Path) -> None:
-    """What Anki could take for a part of them belongs to the text."""
+    """Characters that Anki could take for a part of the marks belong to the text."""
     deletions = {
         "{{{c1::a}}}": "{a}",
         "{ {{c1::{a} b}} }": "{ {a} b }",
@@ -395,7 +395,7 @@ def test_a_deletion_ends_where_its_marks_are(tmp_path: Path) -> None:
 
 
 def test_links_and_images_survive(prose: Shown) -> None:
-    """With their addresses, their titles and what is said in place of an image."""
+    """They keep their addresses, their titles and the images' alternative texts."""
     links = Page(prose[f"p{list(PROSE).index('links')}", 0][0]).tags
     assert [
         ("a", {"href": "https://example.com/?x=1&y=%7B%7Bc1::z%7D%7D", "title": "b"}),
@@ -408,7 +408,7 @@ def test_links_and_images_survive(prose: Shown) -> None:
 
 
 def test_the_description_of_the_deck_is_shown_as_it_is_written(tmp_path: Path) -> None:
-    """It is what stands between the title and the first card."""
+    """The description is the text between the title and the first card."""
     text = "# Title\n\nA `<tag>` & *more*:\n\n- e\u0301\n\n## N\n**Front:** a\n**Back:** b\n"
     with profile(tmp_path / "profile") as opened:
         opened.take(built(tmp_path, text.encode()))
@@ -418,7 +418,7 @@ def test_the_description_of_the_deck_is_shown_as_it_is_written(tmp_path: Path) -
 
 
 def test_line_ends_and_a_byte_order_mark_of_windows_change_nothing(tmp_path: Path) -> None:
-    """The same package comes of the same text."""
+    """The same text makes the same package."""
     text = (
         "# A\n\nB\n\n## N\n<!--\nid: n\ntags: t\n-->\n**Front:** a\n\n```yaml\na: |\n  b\n\n```\n"
     )

@@ -1,4 +1,4 @@
-"""No input ends in a traceback, and nothing of a card file is lost without a word."""
+"""No input ends in a traceback, and nothing in a card file is lost without an error."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ chaos = st.lists(st.tuples(pieces, st.sampled_from(JOINTS)), max_size=14).map(
 
 @st.composite
 def disturbed(draw: st.DrawFn) -> str:
-    """Write cards that are well made, and up to three pieces somewhere among their lines."""
+    """Write well-made cards, with up to three pieces somewhere between their lines."""
     text = draw(st.sampled_from(["", "# %\n\n", "---\ndeck: %\n---\n", "# %\n\n?\n\n"]))
     text += "\n".join(draw(st.lists(st.sampled_from(CARDS), min_size=1, max_size=3)))
     lines = text.split("\n")
@@ -208,7 +208,7 @@ def worded(text: str) -> str:
 
 
 class Shown(HTMLParser):
-    """Collects what a reader sees of a page: its text, and what images and links are called."""
+    """Collects what a reader sees of a page: its text, and the titles of images and links."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -245,7 +245,7 @@ def reading(tmp_path: Path) -> Read:
 
 
 def shown(file: CardFile) -> set[str]:
-    """Return the words that a reader sees on some side, or in the description of the deck."""
+    """Return the words that a reader sees on any side, or in the deck's description."""
     fields = Fields(file.path.parent)
     sides = [side for note in file.notes for side in note.sides.values()]
     said = [" ".join(Shown(fields.field(side)).said) for side in (file.intro, *sides)]
@@ -264,7 +264,7 @@ def left_out(tokens: Sequence[Token]) -> Iterator[str]:
 
 
 def no_loss(text: str, file: CardFile) -> None:
-    """Say what is lost of a file that has no error."""
+    """Return what a file without an error has lost."""
     seen = shown(file)
     if any(finding.level == "error" for finding in file.findings):
         return
@@ -280,7 +280,7 @@ def no_loss(text: str, file: CardFile) -> None:
 @settings(FUZZ, max_examples=500)
 @given(template=chaos)
 def test_what_is_not_shown_is_an_error(reading: Read, template: str) -> None:
-    """Pieces of Markdown in any order: each word of theirs is on a card, or there is an error."""
+    """Each word of any pieces of Markdown is on a card, or there is an error."""
     text = worded(template)
     no_loss(text, reading(text))
 
@@ -288,7 +288,7 @@ def test_what_is_not_shown_is_an_error(reading: Read, template: str) -> None:
 @settings(FUZZ, max_examples=1500)
 @given(template=disturbed())
 def test_a_slip_in_a_good_file_loses_nothing(reading: Read, template: str) -> None:
-    """Cards that are well made, but for a few pieces: no card of them is lost."""
+    """Well-made cards with a few odd pieces between them lose no card."""
     text = worded(template)
     no_loss(text, reading(text))
 
@@ -296,7 +296,7 @@ def test_a_slip_in_a_good_file_loses_nothing(reading: Read, template: str) -> No
 @settings(FUZZ, max_examples=200)
 @given(content=st.binary(max_size=40))
 def test_no_bytes_end_in_a_traceback(tmp_path: Path, content: bytes) -> None:
-    """A file that is no text is one error with its path."""
+    """A file that is not text gives one error with its path."""
     path = tmp_path / "cards.md"
     path.write_bytes(content)
     try:

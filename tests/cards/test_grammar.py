@@ -1,4 +1,4 @@
-"""The grammar of card files: what each construct becomes, and what is said of each fault."""
+"""The grammar of card files: what each construct becomes, and the finding for each fault."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def fields(file: CardFile) -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize("title", FAULTS)
 def test_a_fault_is_found_where_it_is(tmp_path: Path, title: str) -> None:
-    """With its rule and level, and with what to do about it; nothing else is found."""
+    """The finding has its rule, its level and a cure, and it is the only one."""
     text, sentences = FAULTS[title]
     found = written(tmp_path, text.replace(MARK, "")).findings
     if not title.startswith("no id"):
@@ -63,7 +63,7 @@ def test_a_fault_is_found_where_it_is(tmp_path: Path, title: str) -> None:
 
 
 def test_a_control_character_is_found_where_it_is(tmp_path: Path) -> None:
-    """Anki parts the fields of a note by one of them."""
+    """One of them separates the fields of a note in Anki."""
     text = "## A\n**Front:** a▶\x1fb▶\x08\n**Back:** c\n"
     found = written(tmp_path, text.replace(MARK, "")).findings[1:]
     assert ["U+001F", "U+0008"] == [re.findall(r"U\+\w+", one.what)[0] for one in found]
@@ -83,27 +83,27 @@ def test_a_line_is_counted_as_an_editor_counts(tmp_path: Path) -> None:
 
 
 def test_keys_may_be_parted_in_several_ways(tmp_path: Path) -> None:
-    """By a dot in the middle, thin or thick, with or without spaces; a colon may have a space."""
+    """Thin or thick dots separate them, with or without spaces; a colon may have a space too."""
     (note,) = written(tmp_path, f"## A\n<!--id : a·tags: b c • proof: d · e-->\n{SIDES}").notes
     assert ("a", ("b", "c"), "d · e") == (note.id, note.tags, note.proof)
 
 
 def test_an_image_may_have_a_name_that_no_file_can_have(tmp_path: Path) -> None:
-    """It is not there, and that is all."""
+    """It is reported as missing, and no more."""
     for address in ("c" * 300 + ".png", "%00.png", "no/folder.png", ""):
         found = written(tmp_path, f"## A\n**Front:** ![a]({address})\n**Back:** b\n").findings
         assert ["derived-id", "missing-image"] == [one.rule for one in found]
 
 
 def test_a_name_that_is_nearly_right_is_proposed(tmp_path: Path) -> None:
-    """Of the files beside the one that is missing."""
+    """The proposed name is one of a file beside the missing one."""
     (tmp_path / "queue.svg").write_text("<svg/>")
     found = written(tmp_path, "## A\n**Front:** ![a](queues.svg)\n**Back:** b\n").findings
     assert "did you mean `queue.svg`?" == found[-1].hint
 
 
 def test_every_fault_is_shown_here() -> None:
-    """What the modules of the grammar can say is in the list above."""
+    """The list above has every rule of the grammar's modules."""
     rules = set()
     for name in ("card", "cloze", "comment", "grammar", "hazards", "settings"):
         tree = ast.parse((Path(card.__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
@@ -145,7 +145,7 @@ def grammar() -> CardFile:
 
 
 def test_a_file_has_a_name_a_description_and_tombstones(grammar: CardFile) -> None:
-    """The name of the deck in the front matter goes before the title."""
+    """The name in the front matter takes precedence over the title."""
     assert "Queues" == grammar.title
     assert {"an-old-one": 13, "another-old-one": 13} == grammar.retired
     html = Fields(FIXTURES).field(grammar.intro)
@@ -157,7 +157,7 @@ def test_a_file_has_a_name_a_description_and_tombstones(grammar: CardFile) -> No
 
 
 def test_a_comment_gives_a_note_what_it_is(grammar: CardFile) -> None:
-    """On one line or on several, in one comment or in two."""
+    """The entries may be in one line or in several, in one comment or in two."""
     notes = {note.id: note for note in grammar.notes}
     assert (
         Note(
@@ -179,7 +179,7 @@ def test_a_comment_gives_a_note_what_it_is(grammar: CardFile) -> None:
 
 
 def test_a_label_may_be_written_in_several_ways(grammar: CardFile) -> None:
-    """Its case and its stars do not matter, nor on which side of them the colon is."""
+    """Neither its case nor its asterisks matter, nor the side of them that the colon is on."""
     assert {
         "Front": "<p>a title gives its id</p>",
         "Back": "<p>without its number</p>",
@@ -189,7 +189,7 @@ def test_a_label_may_be_written_in_several_ways(grammar: CardFile) -> None:
 
 
 def test_a_side_holds_what_stands_up_to_the_next_label(grammar: CardFile) -> None:
-    """Paragraphs, lists, code, tables, headings, quotations and images."""
+    """It may hold paragraphs, lists, code, tables, headings, quotations and images."""
     sides = fields(grammar)["blocks"]
     assert "<p>A paragraph\nof two lines.</p>\n<p>And one more.</p>" == sides["Front"]
     tags = re.findall(r"<(ul|li|p|pre|table|th|td|h3|blockquote|img)\b", sides["Back"])
@@ -208,7 +208,7 @@ def test_code_is_no_grammar(grammar: CardFile) -> None:
 
 
 def test_a_deletion_counts_in_text_alone(grammar: CardFile) -> None:
-    """Not in code, and not where its braces are escaped; a hint may follow it."""
+    """It does not count in code or with escaped braces; a hint may follow it."""
     sides = fields(grammar)
     assert (
         "<p>A message waits in {{c1::<code>a}<!-- -->}b</code>::its <strong>name</strong>}} of "
@@ -222,7 +222,7 @@ def test_a_deletion_counts_in_text_alone(grammar: CardFile) -> None:
 
 
 def test_a_few_tags_may_stand_in_text(grammar: CardFile) -> None:
-    """Those that Markdown has no sign for."""
+    """They are those for which Markdown has no syntax."""
     tags = fields(grammar)["tags"]
     assert (
         "<p><kbd>Ctrl</kbd> H<sub>2</sub>O x<sup>y<sup>2</sup></sup> a<br>b </p>" == tags["Front"]
@@ -271,7 +271,7 @@ def test_an_id_comes_from_the_title_without_its_number(
 @settings(derandomize=True, deadline=None)
 @given(text=st.text())
 def test_a_derived_id_may_be_written(text: str) -> None:
-    """To make an id of an id changes nothing, so the notice can be followed."""
+    """The id of an id is the same, so the author can follow the notice."""
     assert card.slug(card.slug(text)) == card.slug(text)
 
 
@@ -291,7 +291,7 @@ def test_a_derived_id_may_be_written(text: str) -> None:
     ],
 )
 def test_lines_may_be_laid_out_in_several_ways(tmp_path: Path, name: str, text: str) -> None:
-    """The same card comes of it."""
+    """The card is the same."""
     file = written(tmp_path, f"## A\n{text}")
     assert {"a": {"Front": "<p>a</p>", "Back": "<p>b</p>"}} == fields(file), name
     assert ["derived-id"] == [one.rule for one in file.findings]
@@ -318,7 +318,7 @@ def test_lines_may_be_laid_out_in_several_ways(tmp_path: Path, name: str, text: 
     ],
 )
 def test_any_block_may_stand_right_below_a_label(tmp_path: Path, below: str) -> None:
-    """Without an empty line it begins, and belongs to the label."""
+    """It needs no empty line before it, and belongs to the label."""
     (tmp_path / "dot.svg").write_bytes((FIXTURES / "dot.svg").read_bytes())
     tight = written(tmp_path, f"## A\n**Front:**\n{below}\n\n**Back:**\n{below}\n")
     loose = written(tmp_path, f"## A\n**Front:**\n\n{below}\n\n**Back:**\n\n{below}\n")
@@ -333,7 +333,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
 
 
 def test_a_remark_is_for_authors_alone(tmp_path: Path) -> None:
-    """Also one with a colon, or a card that was taken out of the deck for a while."""
+    """It includes a remark with a colon, and a card that is commented out."""
     text = (
         f"## A\n<!-- see: https://redis.io -->\n{SIDES}\n<!--\n## B\n{SIDES}-->\n<!--> c <!---->\n"
     )
@@ -343,12 +343,12 @@ def test_a_remark_is_for_authors_alone(tmp_path: Path) -> None:
 
 
 def test_the_name_of_a_deck_is_text(tmp_path: Path) -> None:
-    """YAML would make a number of it."""
+    """YAML would read it as a number."""
     assert "1.10" == written(tmp_path, f"---\ndeck: 1.10\n---\n# A\n\n## B\n{SIDES}").title
 
 
 def test_what_cannot_be_read_is_one_error(tmp_path: Path) -> None:
-    """A folder, a file that is not there, a file that is no text."""
+    """A folder, a missing file and a file that is not text give one error each."""
     (tmp_path / "photo.md").write_bytes(b"\xff\xd8\xff")
     for name, reason in (("", "is a directory"), ("no.md", "no such file"), ("photo.md", "UTF-8")):
         with pytest.raises(TaskyardError, match=reason):

@@ -131,7 +131,7 @@ def body(page: str) -> str:
 
 
 def test_anki_keeps_the_ids_of_fields_and_templates(collection: Collection) -> None:
-    """They are what lets a field be renamed one day."""
+    """They allow a field to be renamed later."""
     for kind, note_type in note_types().items():
         name = note_type.schema["name"]
         imported = collection.models.by_name(name)
@@ -160,14 +160,14 @@ def test_a_note_type_without_a_time_is_not_written() -> None:
 
 
 def test_every_kind_has_its_cards(sides: dict[str, str]) -> None:
-    """One for a question, two both ways, one for each number of a cloze."""
+    """A question has one, both ways have two, and a cloze has one for each number."""
     cards = {name.partition(" ")[0] for name in sides}
     assert {"1.1", "2.1", "3.1", "4.1", "4.2", "5.1", "5.2"} == cards
     assert [] == [name for name, page in sides.items() if "has a problem" in page]
 
 
 def test_what_is_empty_is_not_there(sides: dict[str, str]) -> None:
-    """No hint, no rule of an extra and no footer of nothing."""
+    """There is no hint, no line above an extra, and no footer."""
     for part in ("details", "extra", "footer"):
         assert part not in body(sides["1.1 question"]) + body(sides["1.1 answer"])
         assert part in body(sides["2.1 question"]) + body(sides["2.1 answer"])
@@ -221,7 +221,7 @@ INKS = sorted(set(re.findall(r"[ {]color: var\(--([a-z]+)\)", STYLE)))
 
 
 def test_both_modes_have_the_same_colours() -> None:
-    """And no rule names a colour of its own but the white ground of a picture."""
+    """No rule names a colour of its own, except the white ground of a picture."""
     assert LIGHT.keys() == DARK.keys()
     assert LIGHT.keys() == {*INKS, *GROUNDS, "line"}
     rules = re.sub(r"--[a-z]+: #[0-9a-f]{6};|/\*.*?\*/", "", STYLE, flags=re.DOTALL)
@@ -302,7 +302,7 @@ def test_no_card_scrolls_sideways_on_a_phone(phone: dict[str, Any]) -> None:
 
 @pytest.mark.browser
 def test_wide_code_and_tables_scroll_in_their_own_box(phone: dict[str, Any]) -> None:
-    """Nothing of them is cut off."""
+    """No part of them is cut off."""
     for mode in MODES:
         assert phone[f"2.1 question, {mode}"]["scrolls"] > 0
         assert 1 == phone[f"3.1 question, {mode}"]["scrolls"]
@@ -324,7 +324,7 @@ HIDES = """html => {
 
 @pytest.mark.browser
 def test_the_widest_code_that_the_linter_allows_is_seen_whole_on_a_phone(browser: Browser) -> None:
-    """Wherever a block stands, and in the narrowest of these places not one column more is."""
+    """It fits wherever a block may be, and one more column does not fit in the narrowest place."""
     page = browser.new_page(viewport={"width": 360, "height": 640})
     page.set_content(f"<style>{HOST}</style><style>{STYLE}</style><body class='card'>")
 
@@ -338,7 +338,7 @@ def test_the_widest_code_that_the_linter_allows_is_seen_whole_on_a_phone(browser
 
 @pytest.mark.browser
 def test_text_can_be_read_as_it_is_rendered(phone: dict[str, Any]) -> None:
-    """With what the page around a card says about colours, in both modes."""
+    """It holds with the colours of the page around a card, in both modes."""
     assert {} == {name: one["faint"] for name, one in phone.items() if one["faint"][0] < NEEDED}
 
 

@@ -99,7 +99,7 @@ def expected(text: str) -> Iterator[tuple[str, str, int, int]]:
 
 @pytest.mark.parametrize("path", FAULTS, ids=lambda path: path.stem)
 def test_a_rule_finds_what_breaks_it_and_nothing_else(folder: Path, path: Path) -> None:
-    """Each broken card gives one finding, at its mark, of its level, that names the thing."""
+    """Each broken card gives one finding at its mark and of its level, which names the fault."""
     text = path.read_text(encoding="utf-8")
     wanted = list(expected(text))
     said = [one for one in found(folder, text.replace(MARK, "")) if one.level != "notice"]
@@ -120,7 +120,7 @@ def test_style_is_a_warning_outside_the_course(folder: Path, path: Path) -> None
 
 
 def test_every_rule_has_a_broken_card_and_a_near_miss() -> None:
-    """A rule nobody saw at work is a guess."""
+    """A rule that has never been seen at work is a guess."""
     assert set(RULES) == {path.stem for path in FAULTS} | IN_CODE
     for path in FAULTS:
         titles = [
@@ -168,7 +168,7 @@ print(type(result).__name__)
 
 
 def test_a_good_deck_gives_nothing(folder: Path) -> None:
-    """Of each kind of note there is one that nobody has anything to say of."""
+    """There is a note of each kind that no rule objects to."""
     assert [] == found(folder, GOOD)
 
 
@@ -186,7 +186,7 @@ def test_findings_come_in_the_order_of_the_files_and_their_lines(folder: Path) -
 
 
 def test_an_id_of_two_files_is_an_error_that_names_both(folder: Path) -> None:
-    """Also where it comes from a title, and also outside the course."""
+    """It includes ids that come from titles, and files outside the course."""
     first, second = folder / "01-a.md", folder / "02-b.md"
     first.write_text(
         "# A\n\n## One\n<!-- tags: x · id: wait -->\n**Front:** Redis: how?\n**Back:** So.\n"
@@ -207,7 +207,7 @@ def test_an_id_of_two_files_is_an_error_that_names_both(folder: Path) -> None:
 
 
 def test_an_id_twice_in_one_file_is_the_business_of_the_grammar(folder: Path) -> None:
-    """One fault is said once."""
+    """One fault is reported once."""
     card = "## {0}\n<!-- id: same -->\n**Front:** {0}: what is new?\n**Back:** {1}\n"
     path = folder / "deck.md"
     path.write_text("# D\n" + card.format("Redis", 8) + card.format("Celery", 5), encoding="utf-8")
@@ -243,7 +243,7 @@ def test_questions_of_two_files_are_compared(folder: Path) -> None:
 
 
 def test_a_session_under_the_name_of_a_program_is_told_its_own(folder: Path) -> None:
-    """The hint is the cure, and not to leave the code unchecked."""
+    """The hint is the cure, and does not advise leaving the code unchecked."""
     text = "# A\n\n## A\n\n**Front:** What is Python?\n**Back:** So:\n\n```python\n>>> 1\n1\n```\n"
     (said,) = found(folder, text)
     assert "a session with prompts is `pycon`" == said.hint
@@ -251,7 +251,7 @@ def test_a_session_under_the_name_of_a_program_is_told_its_own(folder: Path) -> 
 
 @pytest.mark.parametrize(("others", "is_said"), [(2, True), (3, False)])
 def test_a_deck_should_not_ask_what_alone(folder: Path, others: int, is_said: bool) -> None:
-    """Above seventy in a hundred it is a notice, in the course only."""
+    """More than seventy in a hundred are a notice, in the course alone."""
     nouns = ["Redis", "Celery", "Docker", "Flower", "Python", "Valkey", "Compose"]
     fronts = [f"{'What' if place % 2 else 'Which'} {noun}?" for place, noun in enumerate(nouns)]
     fronts += [f"Why Bash {place}?" for place in range(others)]
@@ -279,7 +279,7 @@ def test_a_file_with_a_mark_at_its_start_has_the_same_places(folder: Path) -> No
 def test_code_that_nothing_can_parse_here_is_said_to_be_unchecked(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A machine without Bash says so, once a block, and asks for nothing."""
+    """Without Bash there is one notice for each block, which requires nothing."""
     monkeypatch.setenv("PATH", "")
     text = "# Bash\n\n## A\n\n**Front:** What is Bash?\n**Back:** So:\n\n```{}\n$ if\n```\n"
     for language in ("sh", "console"):
@@ -315,7 +315,7 @@ NASTY = {
 def test_what_surprises_a_parser_is_a_fault_of_the_block(
     folder: Path, language: str, code: str
 ) -> None:
-    """A parser's own exceptions do not come through."""
+    """A parser's own exceptions never escape."""
     text = (
         f"# Python\n\n## A\n\n**Front:** What is it?\n**Back:** So:\n\n```{language}\n{code}\n```\n"
     )
@@ -344,7 +344,7 @@ PIECE = st.one_of(
 def test_each_letter_knows_its_place(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[str]
 ) -> None:
-    """Whatever Markdown stands between the letters of a side."""
+    """It holds whatever Markdown is between the letters of a side."""
     path = tmp_path_factory.mktemp("cards") / "deck.md"
     body = " ".join(pieces)
     source = f"# D\n\n## A\n\n**Cloze:** {{{{c1::x}}}} {body}\n\n**Extra:** y\n"
@@ -377,7 +377,7 @@ FRAGMENT = st.one_of(st.text(max_size=30), BLOCK, PIECE, st.sampled_from(ORDERS.
 def test_no_file_ends_in_a_traceback(
     tmp_path_factory: pytest.TempPathFactory, fragments: list[str], is_course: bool
 ) -> None:
-    """And each finding is in the file."""
+    """Each finding lies in the file."""
     path = tmp_path_factory.mktemp("cards") / "deck.md"
     text = "# D\n\n## A\n\n**Front:** " + "".join(fragments) + "\n\n**Back:** x\n"
     path.write_bytes(text.encode("utf-8", "ignore"))

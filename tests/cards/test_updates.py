@@ -1,4 +1,4 @@
-"""What an update does to who has studied: the real Anki imports one release, then the next."""
+"""What an update does to a learner: the real Anki imports one release, then the next."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ class Chapters:
 
 @pytest.fixture(params=[Files, Chapters])
 def author(request: pytest.FixtureRequest, tmp_path: Path) -> Files | Chapters:
-    """Who builds the deck: any file without a lock, and the course with one."""
+    """The author of the deck: of any file without a lock, or of the course with one."""
     return request.param(tmp_path)
 
 
 @pytest.fixture
 def learner(author: Files | Chapters, tmp_path: Path) -> Iterator[Profile]:
-    """Somebody who has imported the first release and studied each of its notes."""
+    """A learner who has imported the first release and studied each of its notes."""
     with profile(tmp_path / "profile") as learner:
         assert learner.take(author.build(written(CARDS)))["new"] == len(CARDS)
         for name in IDS:
@@ -135,7 +135,7 @@ def test_a_card_inserted_first_is_the_only_new_one(author, learner: Profile, bef
 
 
 def test_the_first_card_taken_away_moves_no_other(author, learner: Profile, before) -> None:
-    """Those that stay keep what was learned of them, and the learner keeps the one that went."""
+    """The remaining notes keep their history, and the learner keeps the removed one."""
     fewer = {name: CARDS[name] for name in IDS[1:]}
     text = written(fewer) + "\n<!-- retired: broker -->\n"
     log = learner.take(author.build(text))
@@ -187,7 +187,7 @@ def test_a_tag_of_the_course_stands_below_its_name(tmp_path: Path) -> None:
 
 
 def test_a_tag_of_any_other_file_stands_as_it_is_written(tmp_path: Path) -> None:
-    """Who writes it knows what else is in the collection."""
+    """Its author knows what else is in the collection."""
     with profile(tmp_path / "profile") as learner:
         learner.take(Files(tmp_path).build(tagged("list start")))
         assert learner.notes["broker"].tags == ["list", "start"]
@@ -224,7 +224,7 @@ def test_importing_the_same_release_again_changes_nothing(author, learner: Profi
 
 
 def test_a_card_moved_to_the_end_stays_what_it_was(author, learner: Profile, before) -> None:
-    """An import never touches where a known card stands."""
+    """An import never changes the position of a known card."""
     moved = {name: CARDS[name] for name in (*IDS[1:], IDS[0])}
     log = learner.take(author.build(written(moved)))
     assert (log["new"], log["updated"], log["same"]) == (0, 0, 3)
@@ -232,7 +232,7 @@ def test_a_card_moved_to_the_end_stays_what_it_was(author, learner: Profile, bef
 
 
 def test_a_retired_card_says_so_where_the_learner_has_it(author, learner: Profile, before) -> None:
-    """It is found by its tag; who is new gets it in a deck apart."""
+    """It is found by its tag; a new learner gets it in a separate deck."""
     text = written({name: CARDS[name] for name in IDS[:2]}) + "\n<!-- retired: backend -->\n"
     package = author.build(text)
     assert learner.take(package)["updated"] == 1
@@ -291,7 +291,7 @@ def test_a_new_style_arrives_and_no_note_is_touched(tmp_path: Path, monkeypatch)
 
 
 def test_a_note_that_vanishes_is_refused_in_the_course(tmp_path: Path) -> None:
-    """Anki would keep it for ever; the message says which and how."""
+    """Anki would keep it; the message names the note and the cure."""
     author = Chapters(tmp_path)
     author.build(written(CARDS))
     with pytest.raises(TaskyardError, match="`broker` is gone") as raised:

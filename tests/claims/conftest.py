@@ -1,4 +1,4 @@
-"""Whom the claims ask: a real server, and a real worker with Celery's defaults."""
+"""What the claims are asked of: a real server, and a real worker with Celery's defaults."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def stack_of(folder: Path, text: str, tasks: Path = SHOP) -> Stack:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A server and nobody else."""
+    """A server without clients."""
     with stack_of(tmp_path_factory.mktemp("claims"), SERVER) as stack:
         yield stack
 

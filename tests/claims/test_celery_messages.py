@@ -17,7 +17,7 @@ HOUR_S = 3600
 
 
 def test_the_producer_refuses_what_json_cannot_hold(app: Celery, url: str) -> None:
-    """An argument that is no JSON raises EncodeError in the producer, and no message is written."""
+    """An argument that is not JSON raises EncodeError in the producer, and writes no message."""
 
     @app.task
     def import_csv(name: object, rows: int) -> None: ...

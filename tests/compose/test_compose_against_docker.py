@@ -55,7 +55,7 @@ def compose_version() -> str:
 
 @pytest.mark.parametrize("case", GOOD, ids=lambda case: case.stem)
 def test_the_reader_answers_as_compose_does(case: Path, tmp_path: Path) -> None:
-    """A file of our own means to the reader what it means to Compose."""
+    """A test's file means to the reader what it means to Compose."""
     file = lay_out(case, tmp_path)
     answer = config(file, ENVIRON)
     assert isinstance(answer, dict), answer
@@ -161,7 +161,7 @@ def test_a_command_is_split_as_compose_splits_it(command: str, tmp_path: Path) -
     ],
 )
 def test_the_reader_refuses_the_dates_that_compose_rewrites(text: str, tmp_path: Path) -> None:
-    """All of them, and nothing that stays as it is written."""
+    """It refuses all of them, and no text that Compose leaves as it is written."""
     file = tmp_path / "compose.yaml"
     file.write_text(f"services:\n  a:\n    image: i\n    environment:\n      DAY: {text}\n")
     answer = config(file, ENVIRON)
@@ -195,7 +195,7 @@ def test_compose_refuses_the_same_directives_and_keys(text: str, tmp_path: Path)
 
 @pytest.mark.parametrize("count", ["1e21", "9223372036854775808"])
 def test_compose_counts_below_zero_where_the_reader_stops(count: str, tmp_path: Path) -> None:
-    """What Docker cannot count comes out as another number, without a word."""
+    """Docker turns a number that is too large into another one without a warning."""
     file = tmp_path / "compose.yaml"
     file.write_text(f"services: {{a: {{image: i, deploy: {{replicas: {count}}}}}}}")
     answer = config(file, ENVIRON)

@@ -139,7 +139,7 @@ def test_a_line_of_an_environment_file_is_read_as_compose_reads_it(
 
 
 def test_a_name_alone_passes_on_what_is_set_outside() -> None:
-    """Where nothing is set, the name is absent."""
+    """If nothing sets it, the name is absent."""
     result = parse_env("SET\nUNSET\nexport OTHER", Path("x.env"), SET.get)
     assert result.values == {"SET": "set", "OTHER": "other"}
 
@@ -161,7 +161,7 @@ def test_all_wrong_lines_are_reported_with_their_numbers() -> None:
 
 
 def test_a_file_that_is_not_utf_8_is_reported_with_its_line(tmp_path: Path) -> None:
-    """An editor with another encoding is a fault, not a traceback."""
+    """A file in another encoding is a fault, not a traceback."""
     file = tmp_path / "x.env"
     file.write_bytes(b"A=1\nB=gr\xfc\xdfe\n")
     [fault] = read_env_file(file, SET.get).faults

@@ -128,13 +128,13 @@ def test_a_project_is_frozen(reader: Reader) -> None:
 
 @pytest.mark.parametrize("case", GOOD, ids=lambda case: case.stem)
 def test_every_good_file_is_read(case: Path, tmp_path: Path) -> None:
-    """Also where there is no Docker to compare with."""
+    """It needs no Docker to compare with."""
     assert read(lay_out(case, tmp_path), ENVIRON).services
 
 
 @pytest.mark.parametrize("case", BAD, ids=lambda case: case.stem)
 def test_every_bad_file_is_refused_with_its_message(case: Path, tmp_path: Path) -> None:
-    """The first line of the file holds what the message says; there is one fault and its cure."""
+    """The first line of the file holds a part of the message; there is one fault, with its cure."""
     expected = case.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
     with pytest.raises(TaskyardError) as caught:
         read(lay_out(case, tmp_path), ENVIRON)
@@ -219,7 +219,7 @@ def test_a_fault_behind_an_alias_is_reported_once(reader: Reader) -> None:
     ],
 )
 def test_a_near_miss_is_named(reader: Reader, key: str, hint: str) -> None:
-    """A typing error costs one look."""
+    """A typing error is found at a glance."""
     fault = reader.fault(f"{key}: x")
     assert (fault.what, fault.line) == (f"`services.a.{key}` is not a key of Compose", 4)
     assert fault.hint == hint
@@ -307,7 +307,7 @@ def test_the_reader_is_stricter_than_compose(reader: Reader, entry: str, what: s
     ],
 )
 def test_the_reader_is_stricter_with_whole_files(reader: Reader, text: str, what: str) -> None:
-    """A second document, no service, a map that merges itself: there is no use for these."""
+    """A second document, no service, or a map that merges itself can serve no purpose."""
     [fault] = reader.faults(text)
     assert what in fault.what
     assert fault.hint
@@ -326,7 +326,7 @@ def test_the_reader_is_stricter_with_whole_files(reader: Reader, text: str, what
     ],
 )
 def test_a_date_without_quotes_is_refused_with_its_line(reader: Reader, entry: str) -> None:
-    """Docker makes `2024-01-01 00:00:00 +0000 UTC` of it, and nobody asked for that."""
+    """Docker turns it into `2024-01-01 00:00:00 +0000 UTC`, which nobody wants."""
     fault = reader.fault(f"user: x\n{entry}")
     assert fault.line == 5
     assert "as a date, which Docker would rewrite" in fault.what
@@ -334,7 +334,7 @@ def test_a_date_without_quotes_is_refused_with_its_line(reader: Reader, entry: s
 
 
 def test_a_date_in_quotes_or_in_a_longer_text_is_a_text(reader: Reader) -> None:
-    """So is one that no calendar has."""
+    """So is a date that does not exist."""
     service = reader.service(
         """
         environment:
@@ -383,7 +383,7 @@ def test_the_version_of_yaml_that_docker_reads_may_be_named(reader: Reader) -> N
 @pytest.mark.parametrize("count", ["1e21", "1001", "99999999999999999999"])
 @pytest.mark.parametrize("entry", ["scale: {}", "deploy: {{replicas: {}}}"])
 def test_the_number_of_replicas_has_a_bound(reader: Reader, entry: str, count: str) -> None:
-    """No network of Docker holds more; at 1e21 Docker counts below zero."""
+    """No Docker network holds more, and Docker turns 1e21 into a negative number."""
     fault = reader.fault(entry.format(count))
     assert fault.line == 4
     assert f"is `{count}`, but can be 1000 at most" in fault.what
@@ -391,7 +391,7 @@ def test_the_number_of_replicas_has_a_bound(reader: Reader, entry: str, count: s
 
 
 def test_a_number_that_docker_cannot_count_to_is_refused(reader: Reader) -> None:
-    """Docker makes 9223372036854775808 of it."""
+    """Docker turns it into 9223372036854775808."""
     fault = reader.fault("healthcheck: {test: x, retries: 1e21}")
     assert "retries` is `1e21`, but can be 9223372036854775807 at most" in fault.what
 
@@ -443,7 +443,7 @@ def test_a_disabled_healthcheck_has_no_test(reader: Reader) -> None:
 def test_what_compose_accepts_and_nobody_wants_is_a_warning(
     reader: Reader, entry: str, warning: str
 ) -> None:
-    """The project is read, and says what may surprise."""
+    """The project is read, with a warning about what may surprise."""
     reader.service(entry)
     assert reader.read(reader.file.read_text()).warnings == (warning,)
 
@@ -469,7 +469,7 @@ def test_the_shell_wins_over_the_file_beside(reader: Reader) -> None:
 
 
 def test_named_files_replace_the_file_beside(reader: Reader) -> None:
-    """A later file comes before an earlier one."""
+    """A later file overrides an earlier one."""
     (reader.folder / ".env").write_text("A=beside\n")
     files = [reader.folder / "1.env", reader.folder / "2.env"]
     files[0].write_text("B=1\nC=1\n")
@@ -487,7 +487,7 @@ def test_a_named_file_has_to_exist(reader: Reader) -> None:
 def test_the_environment_of_the_process_is_the_default(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As for `docker compose`."""
+    """It is that of `docker compose` as well."""
     monkeypatch.setenv("TASKYARD_TEST_VALUE", "here")
     reader.file.write_text("services: {a: {image: $TASKYARD_TEST_VALUE}}")
     assert read(reader.file).services["a"].image == "here"
@@ -546,7 +546,7 @@ def test_reading_loads_no_large_package() -> None:
 
 
 def test_a_lab_s_file_is_read_in_30_ms(tmp_path: Path) -> None:
-    """The fastest of ten, so that a busy machine does not count."""
+    """The fastest of ten counts, so that a busy machine does not matter."""
     file = lay_out(next(case for case in GOOD if case.stem == "shop"), tmp_path)
     durations = []
     for _ in range(10):
@@ -672,7 +672,7 @@ def test_no_document_ends_in_a_traceback(reader: Reader, document: object) -> No
 )
 @given(text=st.text(st.sampled_from("ab:-{}[]&*!|>'\"%@` \n\t#?,$<~1\\"), max_size=40))
 def test_no_scribble_ends_in_a_traceback(reader: Reader, text: str) -> None:
-    """Signs of YAML in any order give a project or an error with a message."""
+    """YAML's punctuation in any order gives a project or an error with a message."""
     reader.file.write_text(f"services: {{a: {{image: i}}}}\nx-a: {text}", encoding="utf-8")
     try:
         read(reader.file, {})

@@ -52,7 +52,7 @@ def test_each_field_has_one_place_in_the_table() -> None:
 
 @pytest.mark.parametrize("module", READERS)
 def test_a_module_reads_the_fields_that_it_is_named_for(module: str) -> None:
-    """As an attribute, or by its name with `getattr`."""
+    """It reads them as attributes, or by name with `getattr`."""
     tree = ast.parse((ROOT / "src" / "taskyard" / module).read_text(encoding="utf-8"))
     read = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     read |= {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)}

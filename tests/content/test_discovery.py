@@ -1,4 +1,4 @@
-"""The course is found: without this test, the others could pass by finding nothing."""
+"""Discovery finds the course; otherwise the other tests could pass by finding nothing."""
 
 from __future__ import annotations
 

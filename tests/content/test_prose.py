@@ -34,7 +34,7 @@ def test_no_forbidden_word(path: Path) -> None:
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_notes_are_introduced(chapter: Chapter) -> None:
-    """Whoever opens a chapter or a lab, or runs its demo, has not heard of them."""
+    """A learner who opens a chapter or a lab, or runs a demo, has not heard of them."""
     for path in (chapter.path, *([chapter.lab.readme, chapter.lab.demo] if chapter.lab else [])):
         told = NOTES.search(path.read_text(encoding="utf-8"))
         assert told is None or told[0].endswith("grew from"), f"{path}: `{told[0]}` comes first"
@@ -42,7 +42,7 @@ def test_the_notes_are_introduced(chapter: Chapter) -> None:
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_no_todo_is_left(chapter: Chapter) -> None:
-    """A TODO marks the learner's edit in a starter; elsewhere it is what nobody wrote yet."""
+    """A TODO marks the learner's edit in a starter; elsewhere it is unfinished text."""
     pages = [chapter.path, *([chapter.cards] if chapter.cards else [])]
     code: list[Path] = []
     if chapter.lab:
@@ -58,7 +58,7 @@ def test_no_todo_is_left(chapter: Chapter) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_commands_in_the_text_exist(path: Path) -> None:
-    """What stands in backticks after `make` is a target, after `python -m taskyard` a command."""
+    """The word after `make` in backticks is a target, and after `python -m taskyard` a command."""
     faults = [
         str(fault)
         for code in Page.read(path).inline_code

@@ -13,7 +13,7 @@ from taskyard.course import Lab
 
 @pytest.mark.parametrize(("lab", "variant"), VARIANTS)
 def test_python_compiles(lab: Lab, variant: str) -> None:
-    """A wrong answer is wrong in what it does, not in how it is spelled."""
+    """A wrong answer does the wrong thing, and is no syntax error."""
     for relative, path in lab.files(variant).items():
         if relative.suffix == ".py":
             ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
@@ -37,7 +37,7 @@ def test_the_runner_s_own_files_compile(lab: Lab) -> None:
 
 @pytest.mark.parametrize("lab", LABS)
 def test_a_layer_holds_only_what_differs(lab: Lab) -> None:
-    """A file of a layer that equals the one below it hides what the layer is about."""
+    """A file that equals the one in the layer below hides the point of its own layer."""
     layers = [("solution", lab.solution, lab.files("starter"))]
     for kind, answers in (("right", lab.right), ("wrong", lab.wrong)):
         layers += [(name, lab.folder / kind / name, lab.files("solution")) for name in answers]

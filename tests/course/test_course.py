@@ -55,7 +55,7 @@ def test_chapters_and_labs_are_found_by_their_names(root: Path) -> None:
 
 
 def test_the_order_is_that_of_the_numbers(root: Path) -> None:
-    """Ten comes after two, whoever was added first."""
+    """Ten comes after two, whichever was added first."""
     tiny_course.add_chapter(root, 10, "arq")
     tiny_course.add_chapter(root, 3, "beat")
     assert [chapter.number for chapter in Course.discover(root).chapters] == [1, 2, 3, 10]
@@ -99,7 +99,7 @@ def test_a_lab_is_known_by_number_slug_or_both(root: Path, key: str | int) -> No
 
 
 def test_an_unknown_slug_gets_the_near_one(root: Path) -> None:
-    """A slip of the finger is corrected, with or without the number."""
+    """A typing error is corrected, with or without the number."""
     for key in ("replica", "07-replica"):
         with pytest.raises(TaskyardError) as raised:
             Course.discover(root).lab(key)
@@ -159,7 +159,7 @@ def test_another_right_answer_is_a_layer_above_the_solution(root: Path, tmp_path
 
 @pytest.mark.parametrize("name", ["starter", "solution", "blocks"])
 def test_a_variant_has_a_name_of_its_own(root: Path, name: str) -> None:
-    """One name for two would leave open which of them is meant."""
+    """A name that two variants share would be ambiguous."""
     write(root / "labs" / "01-first-task" / "right" / name / "tasks.py", "send.apply()\n")
     fault = only_fault(root)
     assert fault.what == f"lab `01-first-task` has 2 variants `{name}`"
@@ -299,7 +299,7 @@ def test_a_slug_is_used_once(root: Path) -> None:
     [("cards/03-beat.md", "card file"), ("notebooks/03-beat.ipynb", "notebook")],
 )
 def test_what_has_no_chapter_is_a_fault(root: Path, path: str, kind: str) -> None:
-    """Nothing hangs in the air."""
+    """A lab, card file or notebook belongs to a chapter."""
     write(root / path, "# x\n")
     fault = only_fault(root)
     assert fault.what == f"{kind} `{Path(path).name}` has no chapter"
@@ -322,7 +322,7 @@ def test_a_lab_under_another_number_gets_a_command(root: Path) -> None:
 
 
 def test_a_lab_with_a_misspelt_slug_gets_the_near_one(root: Path) -> None:
-    """A letter too many is seen."""
+    """An extra letter is recognised."""
     (root / "labs" / "02-replicas").rename(root / "labs" / "02-repplicas")
     write(root / "labs" / "02-repplicas" / "README.md", "")
     assert only_fault(root).hint == "did you mean `labs/02-replicas`?"
@@ -563,7 +563,7 @@ def test_a_page_without_the_marks_is_left_alone(root: Path, text: str) -> None:
 
 
 def test_a_map_needs_a_readme(root: Path) -> None:
-    """Nothing is made up."""
+    """The table needs a file to be written into."""
     (root / "README.md").unlink()
     with pytest.raises(TaskyardError, match=r"no README\.md"):
         write_map(Course.discover(root))

@@ -161,7 +161,7 @@ def test_a_name_that_is_too_long_leaves_nothing_behind(root: Path) -> None:
 
 @pytest.mark.slow
 def test_a_new_chapter_passes_the_content_tests_apart_from_its_todos(tmp_path: Path) -> None:
-    """In a copy of the course, where its lab runs on the local engine in every variant."""
+    """In a copy of the course, every variant of its lab runs on the local engine as well."""
     root = tmp_path / "course"
     names = (
         "src",

@@ -38,7 +38,7 @@ def test_an_own_image_is_built_again_when_its_dockerfile_changed(tmp_path: Path)
 
 
 def test_a_build_that_fails_names_the_service_and_its_line(tmp_path: Path) -> None:
-    """What BuildKit says last is shown."""
+    """BuildKit's last line is shown."""
     (tmp_path / "compose.yaml").write_text(COMPOSE.format(image="taskyard-test-never"))
     (tmp_path / "Dockerfile").write_text("FROM redis:8-alpine\nCOPY no-such-file /\n")
     with pytest.raises(TaskyardError, match="no-such-file") as raised, Stack(tmp_path, "docker"):

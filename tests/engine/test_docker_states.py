@@ -1,4 +1,4 @@
-"""What a container is called that has not run yet."""
+"""The state of a container that has not run yet."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ services:
 
 
 def test_a_container_that_waits_for_another_is_created_and_not_exited(tmp_path: Path) -> None:
-    """It has not run, so it neither ended nor can be ended."""
+    """It has not run, so it has not ended and cannot be ended."""
     (tmp_path / "compose.yaml").write_text(COMPOSE)
     with closing(Stack(tmp_path, "docker")) as stack:
         with pytest.raises(ServiceError, match="`sick` is unhealthy"):

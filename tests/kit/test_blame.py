@@ -1,4 +1,4 @@
-"""Where a log says that the fault is, and what its words mean; on lab 01's own stack."""
+"""The place of a fault that a log names, and what the log means, on lab 01's own stack."""
 
 from __future__ import annotations
 

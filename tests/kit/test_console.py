@@ -18,7 +18,7 @@ def shown() -> tuple[Show, io.StringIO]:
 
 
 def test_a_line_that_is_wrapped_stays_in_its_column(shown: tuple[Show, io.StringIO]) -> None:
-    """What is below a word is about that word."""
+    """The lines below a word are about that word."""
     show, screen = shown
     show.outcome("not run", "Asked for an e-mail, the shop tells that it is not sent yet.")
     show.say("ordered, with 8 e-mails, and looked into Redis", lead="        did: ")

@@ -59,7 +59,7 @@ def test_what_is_typed_is_the_answer(tmp_path: Path) -> None:
 
 
 def test_enter_goes_on(tmp_path: Path) -> None:
-    """Nobody has to predict."""
+    """A prediction is not required."""
     asking = ask(tmp_path / "go")
     asking.type("\n")
     assert answer(asking, tmp_path / "go") == "It was: 6 s."

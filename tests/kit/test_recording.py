@@ -41,7 +41,7 @@ def app(stack: Stack) -> Celery:
 
 
 def test_an_empty_redis_is_quiet(stack: Stack) -> None:
-    """No key at all is no queue, no message and no result."""
+    """Without a key there is no queue, no message and no result."""
     seen = look(stack.url("redis", 5), stack.url("redis", 6))
     assert (dict(seen.waiting), seen.unacknowledged, seen.results) == ({}, (), ())
     assert seen.is_quiet
@@ -63,7 +63,7 @@ def test_waiting_messages_come_in_the_order_in_which_they_are_taken(
 
 
 def test_a_result_tells_whether_it_expires(stack: Stack) -> None:
-    """Celery gives a day; a key without an end is told apart."""
+    """Celery gives it a day; a key that never expires looks different."""
     backend = redis.Redis.from_url(stack.url("redis", 7))
     backend.set("celery-task-meta-a", '{"status": "SUCCESS"}', ex=100)
     backend.set("celery-task-meta-b", '{"status": "FAILURE"}')
@@ -125,7 +125,7 @@ def test_the_recording_of_a_chapter_is_drawn_from_the_lanes(stack: Stack, app: C
 
 
 def test_what_a_killed_worker_ran_is_recorded_as_killed(stack: Stack, app: Celery) -> None:
-    """By whoever kills, or at the latest when the worker starts anew; a first end stays."""
+    """`note_kill` records it, or at the latest the worker's new start; a first end is kept."""
     with Recorder(stack.url("redis"), workers=1) as recorder:
         for name in ("one", "two"):
             app.send_task("tasks.hold", (name,))
@@ -143,7 +143,7 @@ def test_what_a_killed_worker_ran_is_recorded_as_killed(stack: Stack, app: Celer
 def test_a_kill_that_was_noted_is_seen_before_the_worker_comes_back(
     stack: Stack, app: Celery
 ) -> None:
-    """What ends after all was not killed."""
+    """An execution that ends after all was not killed."""
     with Recorder(stack.url("redis"), workers=1) as recorder:
         app.send_task("tasks.hold", ("let-go",))
         recorder.wait_for(lambda seen: bool(seen.runs and seen.runs[0].started), "a task to begin")

@@ -140,7 +140,7 @@ def test_the_chart_is_ascii_where_it_must_be() -> None:
 
 
 def test_an_empty_timeline_says_so() -> None:
-    """Nothing to draw is a sentence and no error."""
+    """It gives a sentence, and no error."""
     assert timeline().chart() == "no task ran"
     assert timeline().seconds == 0.0
 

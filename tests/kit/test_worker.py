@@ -1,4 +1,4 @@
-"""A worker is known as one however it is started, and counted as one that will answer."""
+"""A worker is recognised however it is started, and counted if it will answer."""
 
 from __future__ import annotations
 

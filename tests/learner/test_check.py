@@ -49,7 +49,7 @@ def verdicts(tmp_path: Path):
 
 
 def test_the_first_that_fails_ends_the_run(verdicts) -> None:
-    """What comes after it is not run, and says so."""
+    """The requirements after it are reported as not run."""
     seen = verdicts(
         PASSES
         + '''
@@ -164,7 +164,7 @@ def test_a_check_that_breaks_its_contract_is_broken(verdicts) -> None:
 
 
 def test_a_busy_machine_fails_nobody(verdicts, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever was seen may be the machine's fault: it is told, and counts as no failure."""
+    """The machine may be at fault, so the verdict is reported and does not count as a failure."""
     monkeypatch.setattr("taskyard.learner.check.slowness", lambda: 100.0)
     (verdict,) = verdicts(
         'def test_it():\n    """It is quick."""\n'
@@ -175,7 +175,7 @@ def test_a_busy_machine_fails_nobody(verdicts, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_deadline_on_a_busy_machine_is_no_failure(verdicts) -> None:
-    """The waiter knows better than the look that comes after it."""
+    """The wait knows better than a measurement after it."""
     (verdict,) = verdicts(
         "from taskyard.deadline import until\n"
         'def test_it():\n    """It comes."""\n'
@@ -242,7 +242,7 @@ def test_an_error_of_the_check_s_own_says_how_far_it_came(verdicts) -> None:
 
 
 def test_a_deleted_file_is_named_with_what_brings_it_back(tmp_path: Path) -> None:
-    """Also where it is the Compose file, without which nothing starts."""
+    """It includes the Compose file, without which nothing starts."""
     lab = tmp_path / "07-replicas"
     (lab / "starter").mkdir(parents=True)
     for name in ("compose.yaml", "tasks.py"):

@@ -1,4 +1,4 @@
-"""The desk: nothing that a learner wrote is lost, and every loss that nearly happened is said."""
+"""The desk: nothing that a learner wrote is lost, and the learner is told what was kept."""
 
 from __future__ import annotations
 
@@ -102,13 +102,13 @@ def test_the_desk_moves_with_its_variable(
 
 
 def test_the_first_use_copies_the_starter(desk: Desk, lab: Lab) -> None:
-    """And says nothing about it."""
+    """It prints nothing about it."""
     assert sorted(everything(desk.folder(lab))) == ["compose.yaml", "shop/__init__.py", "tasks.py"]
     assert desk.notices(lab) == []
 
 
 def test_later_uses_leave_the_files_alone(desk: Desk, lab: Lab) -> None:
-    """Edited, added and removed files stay so."""
+    """Edits, additions and removals are kept."""
     folder = desk.folder(lab)
     write(folder / "tasks.py", "mine\n")
     write(folder / "notes.md", "mine too\n")
@@ -287,7 +287,7 @@ def test_a_renewal_that_was_killed_between_two_names_is_finished(desk: Desk, lab
 
 @pytest.mark.parametrize("memory", [None, "{", "[]", '{"files": 1, "told": ""}'])
 def test_a_desk_without_memory_keeps_its_files(desk: Desk, lab: Lab, memory: str | None) -> None:
-    """Where nobody knows what was copied, everything is the learner's."""
+    """If the record of the copy is lost, everything belongs to the learner."""
     folder = desk.folder(lab)
     write(folder / "tasks.py", "mine\n")
     path = desk.root / ".starters" / "first-task.json"
@@ -335,7 +335,7 @@ def test_reset_never_takes_a_name_that_is_taken(desk: Desk, lab: Lab) -> None:
 
 
 def test_reset_of_an_untouched_copy_keeps_nothing(desk: Desk, lab: Lab) -> None:
-    """There is nothing that the course does not have."""
+    """It holds nothing that the course does not have."""
     assert desk.reset(lab) is None
     assert desk.reset(lab) is None
     write(desk.folder(lab) / "__pycache__" / "tasks.pyc", "")
@@ -385,7 +385,7 @@ def test_the_difference_is_a_patch(desk: Desk, lab: Lab) -> None:
 
 
 def test_a_file_that_is_not_text_is_named(desk: Desk, lab: Lab) -> None:
-    """Its bytes stay off the screen."""
+    """Its bytes are not printed."""
     (desk.folder(lab) / "tasks.py").write_bytes(b"\xff\xfe")
     assert desk.diff(lab) == "Binary files yours/tasks.py and solution/tasks.py differ\n"
 
@@ -394,7 +394,7 @@ def test_a_file_that_is_not_text_is_named(desk: Desk, lab: Lab) -> None:
 
 
 def test_progress_begins_empty_and_leaves_nothing_behind(desk: Desk, course: Course) -> None:
-    """To look is not to write."""
+    """Looking at the progress writes nothing."""
     progress = desk.progress()
     assert [(row.demo, row.passed, row.failed, row.hints) for row in progress.chapters] == [
         (False, False, 0, 0),
@@ -433,7 +433,7 @@ def test_progress_follows_what_happens(desk: Desk, course: Course) -> None:
 
 
 def test_progress_survives_a_renumbering(desk: Desk, course: Course, lab: Lab) -> None:
-    """It belongs to the slug."""
+    """Progress belongs to the slug."""
     desk.record(lab, "passed")
     for old, new in (("chapters/01-first-task.md", "chapters/05-first-task.md"),):
         (course.root / old).rename(course.root / new)
@@ -472,7 +472,7 @@ def test_the_next_step_passes_over_a_lab_that_cannot_be_done_here(
 
 
 def test_what_a_newer_version_wrote_stays(desk: Desk, lab: Lab) -> None:
-    """Unknown labs and unknown keys are not ours to drop."""
+    """Unknown labs and unknown keys are kept."""
     newer = {"labs": {"later": {"demo": 1}, "first-task": {"stars": 5}}, "theme": "dark"}
     path = write(desk.root / "progress.json", json.dumps(newer))
     desk.record(lab, "demo")
@@ -498,7 +498,7 @@ def test_what_a_newer_version_wrote_stays(desk: Desk, lab: Lab) -> None:
 def test_a_broken_progress_file_is_kept_and_said(
     desk: Desk, lab: Lab, broken: bytes, command: str
 ) -> None:
-    """The learner, or we, may still be able to mend it."""
+    """Somebody may still be able to mend it."""
     path = desk.root / "progress.json"
     path.parent.mkdir()
     path.write_bytes(broken)
@@ -555,7 +555,7 @@ def test_two_commands_at_once_lose_no_event(course: Course, lab: Lab) -> None:
 
 
 def test_a_desk_that_cannot_be_written_says_what_to_do(course: Course, lab: Lab) -> None:
-    """A file in the desk's place, here."""
+    """Here, a file is in the desk's place."""
     place = write(course.root / "elsewhere", "a file\n")
     desk = Desk(course, place)
     for use in (desk.folder, desk.reset, desk.diff, desk.next_hint):

@@ -39,7 +39,7 @@ def test_each_thing_is_one_line_and_none_fails_here(tmp_path: Path) -> None:
 
 
 def test_docker_can_be_done_without(tmp_path: Path) -> None:
-    """It has a cure all the same."""
+    """The finding has a cure nevertheless."""
     docker = found("Docker", tmp_path)
     assert "without" == docker.word
     assert "install Docker" in docker.cure
@@ -49,7 +49,7 @@ def test_docker_can_be_done_without(tmp_path: Path) -> None:
 def test_an_engine_that_answers_is_shown_with_its_versions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the engine and of Compose."""
+    """The versions are those of the engine and of Compose."""
     monkeypatch.delenv("DOCKER_HOST")
     for what in ("Docker engine", "Compose"):
         finding = found(what, tmp_path)
@@ -60,7 +60,7 @@ def test_an_engine_that_answers_is_shown_with_its_versions(
 def test_a_full_disk_and_a_full_memory_fail_with_a_cure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A byte more than what a lab takes is enough."""
+    """One byte more than the limit is enough."""
     for spare, word in ((0, "FAIL"), (1, "ok")):
         disk = SimpleNamespace(free=doctor.DISK_BYTES + spare)
         memory = SimpleNamespace(available=doctor.MEMORY_BYTES + spare)
@@ -74,7 +74,7 @@ def test_a_full_disk_and_a_full_memory_fail_with_a_cure(
 def test_a_machine_without_a_free_port_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The reason is that of the system."""
+    """The finding quotes the system's reason."""
 
     def none() -> int:
         raise TaskyardError("no port of 127.0.0.1 can be opened")
@@ -89,7 +89,7 @@ def test_a_machine_without_a_free_port_is_told(
 def test_a_broken_embedded_server_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, breaks: str
 ) -> None:
-    """Whatever is wrong with it: the doctor itself goes on."""
+    """Whatever is wrong with it, the doctor goes on."""
     server = tmp_path / "valkey-server"
     if breaks != "absent":
         server.write_text("not a program" if breaks == "no program" else "#!/bin/sh\nexit 1\n")

@@ -1,4 +1,4 @@
-"""A run that was left running is found, also when nothing is left of its folder."""
+"""A run that was left running is found, even if nothing is left of its folder."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def lab(tmp_path: Path) -> Iterator[Path]:
 
 
 def command(lab: Path) -> Runner:
-    """Begin anew, as each command does."""
+    """Make a new runner, as each command does."""
     return Runner(Course(lab, ()), Lab(2, "image-layers", lab), Show(), lab / "files")
 
 

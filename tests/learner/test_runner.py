@@ -184,7 +184,7 @@ def test_an_error_of_the_demo_s_own_is_shown_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("gone", ["compose.yaml", "tasks.py"])
 def test_a_demo_says_how_a_deleted_file_comes_back(tmp_path: Path, gone: str) -> None:
-    """Whatever goes wrong without it."""
+    """It holds whatever goes wrong without it."""
     lab = tmp_path / "02-image-layers"
     (lab / "starter").mkdir(parents=True)
     (lab / "starter" / gone).write_text("")

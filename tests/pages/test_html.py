@@ -25,17 +25,17 @@ def test_links_are_found_where_a_browser_follows_or_loads_them() -> None:
     ],
 )
 def test_what_leads_nowhere_is_no_link(text: str) -> None:
-    """Nor is what a comment holds, or a tag that never ends."""
+    """Neither is a link in a comment, nor a tag that never ends."""
     assert [] == Tags.of(text).links
 
 
 def test_ids_and_names_can_be_linked_to() -> None:
-    """Of any tag; empty ones cannot."""
+    """They may be on any tag, and empty ones do not count."""
     assert {"a", "b"} == Tags.of('<h2 id="a">x</h2><a name="b"></a><p id="">').ids
 
 
 def test_tags_are_told_by_what_they_open_and_close() -> None:
-    """A `<br/>` does both."""
+    """A `<br/>` both opens and closes."""
     html = Tags.of("<details><summary>Where to look</summary><br/>")
     assert ["details", "summary", "br"] == html.opened
     assert ["summary", "br"] == html.closed
@@ -43,7 +43,7 @@ def test_tags_are_told_by_what_they_open_and_close() -> None:
 
 
 def test_a_summary_may_hold_tags_of_its_own() -> None:
-    """It reads as a reader sees it."""
+    """The summary is what a reader sees."""
     assert "The idea, and why" == Tags.of("<summary>\nThe <b>idea</b>, and why</summary>").summary
 
 

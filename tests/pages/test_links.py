@@ -55,7 +55,7 @@ def fault(root: Path, text: str) -> Fault:
     ],
 )
 def test_a_link_that_leads_somewhere_is_alive(root: Path, target: str) -> None:
-    """Files, folders, headings; addresses of other hosts are not asked."""
+    """It may lead to a file, a folder or a heading; addresses of other hosts are not checked."""
     assert [] == faults(root, f"# Replicas\n\n[x]({target})\n")
 
 

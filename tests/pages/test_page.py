@@ -17,7 +17,7 @@ def page(text: str) -> Page:
 
 
 def test_an_empty_page_holds_nothing() -> None:
-    """Nobody asks first whether there is anything."""
+    """Callers need not check first whether there is anything."""
     empty = page("")
     assert () == empty.headings == empty.links == empty.fences == empty.prose == empty.blocks
     assert ([], (), ()) == (empty.opening, empty.items("Hints"), empty.details("Hints"))
@@ -44,7 +44,7 @@ def test_headings_are_found_in_every_form_and_place() -> None:
 
 
 def test_what_stands_in_code_stays_code() -> None:
-    """Neither a heading, nor a link, nor an anchor, nor prose."""
+    """It is neither a heading, nor a link, nor an anchor, nor prose."""
     code = page(CODE)
     assert (Heading(1, "Code", 1),) == code.headings
     assert () == code.links
@@ -101,7 +101,7 @@ def test_an_anchor_is_named_as_the_code_host_names_it(heading: str, anchor: str)
 
 
 def test_headings_that_are_alike_are_numbered() -> None:
-    """Also around a heading that has the name already; an id in HTML is an anchor too."""
+    """A number that a heading has already is skipped; an id in HTML is an anchor too."""
     text = "# A\n\n# A\n\n# A-1\n\n# A\n\n<a id='here'></a> <b name=\"there\">x</b>\n"
     assert {"a", "a-1", "a-1-1", "a-2", "here", "there"} == page(text).anchors
 
@@ -182,7 +182,7 @@ SECTIONS = """# T
 
 
 def test_a_section_ends_at_the_next_one() -> None:
-    """Its items are those of its own lists, each with its first paragraph as one line."""
+    """Its items are those of its lists, each as one line with its first paragraph."""
     assert ("One **line** of source.", "Two.", "Three.") == page(SECTIONS).items("Done when")
     assert ("other",) == page(SECTIONS).items("Hints")
     assert () == page(SECTIONS).items("done when")
@@ -228,7 +228,7 @@ def test_folded_blocks_are_read_with_their_markdown() -> None:
     ],
 )
 def test_a_folded_block_that_cannot_be_read_is_a_fault(text: str, what: str, line: int) -> None:
-    """Each with its line and the form to write it in."""
+    """Each fault has its line, and shows the right form."""
     with pytest.raises(TaskyardError) as raised:
         page(f"## Hints\n\n{text}\n").details("Hints")
     assert [(what, line)] == [(fault.what, fault.line) for fault in raised.value.faults]

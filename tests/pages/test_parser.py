@@ -12,7 +12,7 @@ TABLE = "| a |\n|---|\n| b |\n"
 
 @pytest.mark.parametrize("parser", [PARSER, AS_WRITTEN], ids=["PARSER", "AS_WRITTEN"])
 def test_tables_and_front_matter_are_read(parser: MarkdownIt) -> None:
-    """Both are more than CommonMark has."""
+    """CommonMark has neither."""
     kinds = [token.type for token in parser.parse(f"---\na: 1\n---\n{TABLE}")]
     assert ["front_matter", "table_open"] == kinds[:2]
 

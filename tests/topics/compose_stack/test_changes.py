@@ -1,4 +1,4 @@
-"""Edits of a small project, and what each of them takes to arrive, foretold from its files."""
+"""Edits of a small project, and what each of them takes, foretold from its files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EACH = pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.what
 
 @EACH
 def test_a_change_edits_its_one_file(tmp_path: Path, change: Change) -> None:
-    """Each text that it looks for is there; a miss would foretell `nothing` for any edit."""
+    """The text that it replaces is there; otherwise `nothing` would be foretold for any edit."""
     folder = lay_out(tmp_path)
     before = {path.name: path.read_text() for path in folder.iterdir()}
     change.apply(folder)

@@ -48,7 +48,7 @@ def ran(folder: Path, shell: Mapping[str, str], *arguments: str) -> str:
     """
     Run a container to its end; return its log.
 
-    Who is attached may miss what a container writes that ends at once.
+    An attached client may miss the output of a container that ends at once.
     """
     container = compose(folder, shell, *arguments).strip()
     for command in ("wait", "logs", "rm"):

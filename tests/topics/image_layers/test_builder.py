@@ -41,7 +41,7 @@ services:
 
 
 def test_the_log_tells_the_steps() -> None:
-    """Interleaved lines are put together; FROM and what is internal are left out."""
+    """Interleaved lines are joined; FROM and internal steps are left out."""
     assert [
         BuiltStep("build", 2, "COPY pins.txt .", True, 0.0),
         BuiltStep("build", 3, "RUN pip install -r pins.txt", False, 12.5),
@@ -57,7 +57,7 @@ def images(project: str) -> list[str]:
 
 @pytest.mark.docker
 def test_a_builder_leaves_nothing(tmp_path: Path) -> None:
-    """Images and containers go, also of two builds with one content."""
+    """Images and containers go, even those of two builds with the same content."""
     (tmp_path / "Dockerfile").write_text("FROM python:3.13-slim\nLABEL a=1\n")
     with Builder(f"taskyard-builder-{secrets.token_hex(3)}") as builder:
         first, second = builder.build(tmp_path), builder.build(tmp_path)
@@ -69,7 +69,7 @@ def test_a_builder_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.docker
 def test_a_build_that_fails_says_why(tmp_path: Path) -> None:
-    """The last word is BuildKit's own."""
+    """The last line is BuildKit's own."""
     (tmp_path / "Dockerfile").write_text("FROM python:3.13-slim\nCOPY pins.txt .\n")
     with (
         Builder(f"taskyard-builder-{secrets.token_hex(3)}") as builder,

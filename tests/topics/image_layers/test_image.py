@@ -24,7 +24,7 @@ def image(greeting: str, **settings: object) -> Image:
 
 
 def test_the_same_files_make_the_same_image() -> None:
-    """Neither the order of the files nor the time of the day is in it."""
+    """Neither the order of the files nor the time matters."""
     one = Layer.of({"a": b"1", "b/c": b"2"})
     other = Layer.of({"b/c": b"2", "a": b"1"})
     assert one.digest == other.digest

@@ -75,7 +75,7 @@ def test_a_variable_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_reason_says_what_differs(tmp_path: Path, old: str, new: str | None, reason: str) -> None:
-    """One sentence each."""
+    """Each reason is one sentence."""
     told = reasons(tmp_path, f"FROM base\n{old}\n", new and f"FROM base\n{new}\n")
     assert told[-1].startswith(reason)
 
@@ -98,7 +98,7 @@ def test_a_stage_that_nothing_needs_is_not_built(tmp_path: Path) -> None:
 
 
 def test_a_target_leaves_the_later_stages_out(tmp_path: Path) -> None:
-    """The other half of the same rule."""
+    """They are the other half of the same rule."""
     text = "FROM base AS build\nRUN a\nFROM build\nRUN b\n"
     source = Source(write(tmp_path, {"Dockerfile": text}), target="build")
     assert ["reused", "reused", "not built", "not built"] == [

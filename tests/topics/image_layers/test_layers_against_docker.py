@@ -44,7 +44,7 @@ def write(name: str, text: str) -> Edit:
 
 
 def change(old: str, new: str) -> Edit:
-    """Write the Dockerfile in another way."""
+    """Rewrite the Dockerfile."""
 
     def edit(folder: Path) -> None:
         path = folder / "Dockerfile"

@@ -27,7 +27,7 @@ PRICES, PHOTO = "tasks.fetch_prices", "tasks.shrink_photo"
 def test_the_app_says_where_a_task_goes(
     tmp_path: Path, settings: str, queues: tuple[str, str]
 ) -> None:
-    """In whatever way its settings do."""
+    """It holds however its settings say it."""
     (tmp_path / "compose.yaml").write_text(COMPOSE)
     (tmp_path / "celeryconfig.py").write_text(settings)
     app = 'from celery import Celery\napp = Celery()\napp.config_from_object("celeryconfig")\n'
@@ -37,7 +37,7 @@ def test_the_app_says_where_a_task_goes(
 
 
 def test_an_app_that_cannot_say_it_is_named_with_the_reason(tmp_path: Path) -> None:
-    """The last line of the traceback."""
+    """The reason is the last line of the traceback."""
     (tmp_path / "compose.yaml").write_text(COMPOSE)
     (tmp_path / "tasks.py").write_text("apps = []\n")
     with Stack(tmp_path, "local") as stack, pytest.raises(TaskyardError, match="import name 'app'"):
