@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,15 @@ def test_few_cells_measure_and_each_says_why(chapter: Chapter) -> None:
     measuring = [cell for cell in cells(chapter.notebook) if "nbval-ignore-output" in tags(cell)]
     assert len(measuring) <= MEASURING_CELLS_MAX
     assert [cell["source"] for cell in measuring if not cell["metadata"].get("why")] == []
+
+
+@each_chapter
+def test_a_notebook_closes_the_lab_that_it_opened_last(chapter: Chapter) -> None:
+    """Else its stack, and who supervises it, stay until its kernel ends."""
+    code = [cell["source"] for cell in cells(chapter.notebook) if cell["cell_type"] == "code"]
+    source = "\n".join("".join(lines) for lines in code)
+    *_, last = re.finditer(r"\bopen_(?:lab|files|stack)\(", source)
+    assert re.search(r"^\w+\.close\(\)$", source[last.start() :], re.MULTILINE)
 
 
 def test_every_notebook_has_a_chapter_and_every_chapter_a_notebook() -> None:
