@@ -21,7 +21,7 @@ def addresses(customer: str) -> list[str]:
 
 
 def place_order(stack: Stack, customer: str) -> list[str]:
-    """Order, with one e-mail to each address of this customer; return the ids of the e-mails."""
+    """Place an order with an e-mail to each address of a customer; return the e-mails' ids."""
     ids = ask(stack, "shop", PORT, "/orders", addresses(customer))["ids"]
     require(
         isinstance(ids, list) and len(ids) == EMAILS,
@@ -36,7 +36,7 @@ def place_order(stack: Stack, customer: str) -> list[str]:
 def test_answer_before_work(stack: Stack) -> None:
     """The customer has the answer while the e-mails still wait to be sent."""
     broker, backend = stack.url("redis"), stack.url("redis", 1)
-    # On a busy machine an e-mail may be sent between the answer and the look: so look again
+    # On a busy machine an e-mail may be sent between the answer and the look, so try again
     for number in range(TRIES):
         before = len(look(broker, backend).results)
         place_order(stack, f"early-{number}")
@@ -46,7 +46,7 @@ def test_answer_before_work(stack: Stack) -> None:
         if waiting and not done:
             return
         if not waiting and not done:
-            break  # what was sent is the one or the other
+            break  # an e-mail that was sent would be a message or a result
         wait_until_sent(before + EMAILS, broker, backend)
     did = f"ordered, with {EMAILS} e-mails, and looked into Redis when the answer came"
     expected = "messages that still wait for the worker, and no e-mail that is sent already"
@@ -66,12 +66,12 @@ def test_answer_before_work(stack: Stack) -> None:
 
 
 def wait_until_sent(emails: int, broker: str, backend: str) -> None:
-    """Wait for so many results: a task that is acknowledged may still run."""
+    """Wait for the results, because a task that is acknowledged may still run."""
     wait_for(lambda seen: len(seen.results) >= emails, broker, backend, DEADLINE_S)
 
 
 def runs_of(customer: str, runs: tuple[TaskRun, ...]) -> Counter[str]:
-    """Count the successful executions for each of a customer's addresses."""
+    """Count the successful executions for each address of a customer."""
     return Counter(
         address
         for run in runs

@@ -26,7 +26,7 @@ print(json.dumps(time.perf_counter() - began))
 
 
 def order(stack: Stack, call: str) -> float:
-    """Run the loop of an order inside the shop; return how long the customer waits, in seconds."""
+    """Run an order's loop inside the shop; return the seconds that the customer waits."""
     script = ORDER.format(emails=EMAILS, call=call)
     done = stack.exec("shop", ["python", "-c", script])
     if done.exit_code:
@@ -71,7 +71,7 @@ def demo(stack: Stack, show: Show) -> None:
 
 
 def comparison(in_request: float, in_background: float, worked: float) -> Table:
-    """Put the two ways side by side."""
+    """Compare the two ways in a table."""
     table = Table(box=None, pad_edge=False)
     for heading in ("", "customer waits", "e-mails sent after"):
         table.add_column(heading, justify="left" if not heading else "right")

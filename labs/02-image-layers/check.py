@@ -33,7 +33,7 @@ LARGER_MAX_MB = 30
 KILLED = 137
 CODE = "5901234123457"
 REVISION = "org.opencontainers.image.revision"
-# An installer and what it is told, in one command of a RUN
+# An installer and its subcommand, within one command of a RUN
 INSTALLS = re.compile(
     r"\b(pip[\d.]*|uv|poetry|pdm|apt|apt-get)\b[^&|;]*?\b(install|sync|wheel|download|add)\b"
 )
@@ -65,7 +65,7 @@ print(json.dumps(found))
 
 @dataclass
 class Yard:
-    """A developer's folder and what is built from it; each image is built when it is needed."""
+    """A developer's folder, and the images that are built from it when they are needed."""
 
     builder: Builder
     folder: Path
@@ -75,7 +75,7 @@ class Yard:
 
     @cached_property
     def first(self) -> Build:
-        """The image as it comes from the folder."""
+        """The image of the unchanged folder."""
         return self.build()
 
     def build(self, *options: str) -> Build:
@@ -83,17 +83,17 @@ class Yard:
         return self.builder.build(self.folder, arguments={"COMMIT": self.commit}, options=options)
 
     def change_code(self) -> None:
-        """Change one line of code, each time to another one."""
+        """Change one line of code, to a new text each time."""
         code = self.folder / "shop.py"
         new = f"Welcome ({secrets.token_hex(4)}) to"
         code.write_text(re.sub(r"Welcome (\(\w+\) )?to", new, code.read_text()))
 
     def change_commit(self) -> None:
-        """Go on to the next commit; nothing else changes."""
+        """Make another commit the current one, and change nothing else."""
         self.commit = secrets.token_hex(20)
 
     def probe(self, build: Build) -> dict[str, int]:
-        """Look at every file of an image."""
+        """Return when markupsafe was installed (0: never) and the size of all files, in bytes."""
         options = ("--user=0", "--entrypoint=python", "--network=none")
         return dict(json.loads(self.builder.output(build.image, "-c", PROBE, options=options)))
 
@@ -102,7 +102,7 @@ class Yard:
         return self.builder.start(self.first.image, f"--publish=127.0.0.1::{PORT}")
 
     def ask(self, path: str) -> Any:
-        """Ask the shop, as soon as it listens; say how its log ends if it never does."""
+        """Ask the shop as soon as it listens; if it never does, quote the end of its log."""
         failed: list[Exception] = []
 
         def answer() -> list[Any]:
@@ -140,23 +140,23 @@ class Yard:
         return self.builder.run("inspect", f"--format={template}", self.container).strip()
 
     def processes(self) -> list[tuple[int, int, str]]:
-        """Return number, user and command of each process in the container."""
+        """Return the number, the user and the command of each process in the container."""
         said = self.builder.run("exec", "--user=0", self.container, "python", "-c", PROCESSES)
         return [tuple(one) for one in json.loads(said) if PROCESSES[:20] not in one[2]]
 
 
 @pytest.fixture(scope="module")
 def yard(folder: Path) -> Iterator[Yard]:
-    """The learner's files in a folder that also holds what a developer's folder holds."""
+    """The learner's files, with the `.env` and the `.venv` of a developer's folder."""
     secret = f"not-a-secret-{secrets.token_hex(8)}"
-    # It is never up: its supervisor removes its state and what is built, whatever happens to us
+    # This stack is never started. Its supervisor removes the folder and the images in any case
     with closing(Stack(folder, "docker", label="check-image-layers")) as stack:
         own = stack.state / "shop"
         shutil.copytree(folder, own)
         own.chmod(0o755)
         (own / ".env").write_text(f"PAYMENT_KEY={secret}\n")
         (own / ".venv" / "bin").mkdir(parents=True)
-        # As on a machine whose Python is somewhere else
+        # It leads nowhere in a container, as the link of a real `.venv` does
         (own / ".venv" / "bin" / "python").symlink_to("/opt/elsewhere/bin/python3")
         yield Yard(Builder(stack.name), own, secret)
 
@@ -186,12 +186,12 @@ def test_it_builds_and_answers(yard: Yard) -> None:
 
 
 def installing(yard: Yard, before: Build, after: Build) -> Sequence[BuiltStep]:
-    """Pick the steps that installed something again, in whichever stage they stand."""
+    """Return the steps, of any stage, that installed something again."""
     ran = [step for step in after.ran if step.text.startswith("RUN ")]
     named = [step for step in ran if INSTALLS.search(step.text)]
     if named or not ran:
         return named
-    # None says so, but a script may install: then what it installed is of another time
+    # No step names an installer, but a script may call one: compare the times of the installation
     times = [yard.probe(build)["installed"] for build in (before, after)]
     return ran if times[0] != times[1] else ()
 
@@ -199,14 +199,14 @@ def installing(yard: Yard, before: Build, after: Build) -> Sequence[BuiltStep]:
 def require_reuse(
     yard: Yard, change: Callable[[], None], did: str, expected: str, look_at: str
 ) -> None:
-    """Change something and look which steps install again."""
+    """Change something, build again, and require that no step installs again."""
     before = yard.build()
     change()
     if not installing(yard, before, yard.build()):
         return
-    # Other builds may have left several results of one step in the engine's cache, or it may have
-    # forgotten some. A name for one more host stands in no file, and keeps the results of each RUN
-    # apart from those of all other builds.
+    # The engine's cache may hold several results of one step, from other builds, or have lost some.
+    # The name of an extra host, which no file contains, keeps the results of each RUN apart from
+    # those of other builds.
     own = f"--add-host=check-{secrets.token_hex(8)}.invalid:127.0.0.1"
     try:
         again = steps_again(partial(yard.build, own), change, partial(installing, yard))
@@ -329,14 +329,14 @@ def test_secret(yard: Yard) -> None:
 
 
 def is_gone(yard: Yard) -> bool:
-    """Whether a container sees no `.env`, although a layer holds one."""
+    """Tell whether a container sees no `.env`, although a layer holds one."""
     options = ("--user=0", "--entrypoint=sh", "--network=none")
     script = "find / -xdev -name .env | grep -c . || true"
     return yard.builder.output(yard.first.image, "-c", script, options=options).strip() == "0"
 
 
 def holders(archive: Path, secret: bytes) -> Iterator[str]:
-    """Yield the files of all layers of a saved image that hold these bytes."""
+    """Yield the files that contain a secret, of all layers of a saved image."""
     with tarfile.open(archive) as image:
         for member in image:
             if not member.isfile():

@@ -45,7 +45,7 @@ dependencies = ["celery[redis]~=5.6", "sqlalchemy~=2.0"]
 [tool.poetry]
 package-mode = false
 """
-# The lock files hold addresses of the package index: they are made here, and thrown away
+# The lock files contain the addresses of a package index, so they are made here and thrown away
 INSTALLERS = """
 FROM python:3.13-slim AS tool-pip
 RUN python -m venv --without-pip /app/.venv
@@ -126,14 +126,14 @@ def build_twice(builder: Builder, folder: Path, dockerfile: str) -> Build:
     (folder / ".dockerignore").write_text("Dockerfile\n")
     (folder / "Dockerfile").write_text(dockerfile)
     for greeting in ("Welcome", "Welcome back"):
-        # The clock: no build before has had this line
+        # With the time in it, the line is one that no earlier build has had
         (folder / "shop.py").write_text(f'GREETING = "{greeting}"  # {time.time_ns()}\n')
         build = builder.build(folder)
     return build
 
 
 def rebuild(builder: Builder, folder: Path, show: Show) -> None:
-    """Put the rebuild of two Dockerfiles side by side."""
+    """Compare the second builds of two Dockerfiles."""
     show.say()
     show.say("Two Dockerfiles with the same instructions. The slow one copies all, then installs:")
     show.raw(SLOW)
@@ -176,7 +176,7 @@ def sizes(builder: Builder, folder: Path, files: Path, show: Show) -> None:
 
 
 def installers(builder: Builder, folder: Path, show: Show) -> None:
-    """Install the same packages with pip, uv and Poetry, and keep or leave the installer."""
+    """Install the same packages with pip, uv and Poetry, with and without keeping the installer."""
     show.say()
     show.say("Celery and SQLAlchemy, locked once, installed with pip, uv and Poetry.")
     (folder / "Dockerfile").write_text(INSTALLERS)
@@ -199,7 +199,7 @@ def installers(builder: Builder, folder: Path, show: Show) -> None:
 
 
 def your_image(stack: Stack, show: Show) -> None:
-    """Ask the learner's own container who it runs as, and stop it."""
+    """Show as which user the learner's own container runs, and how it stops."""
     show.say()
     show.say("And the image of your own Dockerfile:")
     user = stack.exec("shop", ["whoami"]).stdout.strip()
@@ -218,7 +218,7 @@ def your_image(stack: Stack, show: Show) -> None:
 
 
 def without_docker(folder: Path, show: Show) -> None:
-    """Plan the layers of the learner's Dockerfile, and say what only a build can show."""
+    """Show a plan of the layers of the learner's Dockerfile, and say what only a build can show."""
     show.say()
     try:
         show_plan(folder, show)
@@ -235,7 +235,7 @@ def without_docker(folder: Path, show: Show) -> None:
 
 
 def show_plan(folder: Path, show: Show) -> None:
-    """Say what BuildKit would reuse after each of three changes, and why not the rest."""
+    """Show what BuildKit would reuse after each of three changes, and why it runs the rest."""
     commit = {"COMMIT": "1111111"}
     plans = [
         what_if(folder, ["shop.py"], first=commit),

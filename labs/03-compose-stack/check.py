@@ -27,21 +27,21 @@ REFUSED = "no database"
 BUILD_S = 900.0
 DEADLINE_S = 60.0
 PATIENCE_S = 25.0
-"""How long a gate stays shut for an API that was started too early, until it asks its database."""
+"""How long a gate stays shut for an API that was started too early, so that it asks in vain."""
 COMMIT_S = 10.0
-"""The shop of an earlier starter answers before its order is in the database."""
+"""How long an order may take to reach the database: an earlier starter's shop answers before."""
 SPARE = 4
-"""So many tests before its health check gives it up, an API that waits by itself is let go on."""
+"""An API that waits by itself goes on this many health tests before it would be unhealthy."""
 CONNECT = (LAB / "connect.py").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def stack(folder: Path, choice: Choice) -> Iterator[Stack]:
-    """The learner's files, not up yet: with gates before Postgres, and a password of their own."""
-    os.environ.pop(PASSWORD, None)  # the shell's would win over the `.env`
-    # It is never up: the copy lies in its state, and goes with it whatever happens to this process
+    """A stack of the learner's files that is not up yet, with gates and a password of its own."""
+    os.environ.pop(PASSWORD, None)  # the shell's would override the one in `.env`
+    # This stack is never started. The copy lies in its state folder, and is removed with it
     with closing(Stack(folder, choice, label="check-compose-stack")) as keeper:
-        keeper.state.chmod(0o711)  # Postgres has a user of its own, who comes by
+        keeper.state.chmod(0o711)  # Postgres runs as another user, who must reach the copy
         stack = Stack(
             slow.prepare(folder, keeper.state / "copy"), choice, label="check-compose-stack"
         )
@@ -89,7 +89,7 @@ LIES = {
 
 
 def blame(stack: Stack, start: slow.Start, gate: str, did: str) -> None:
-    """Say why something came too early, while a gate was shut; return if nothing did."""
+    """Raise Unmet if a health check or the API was too early while a gate was shut."""
     check = stack.project.services["postgres"].healthcheck
     if check and start.health() == "healthy":
         asked = " ".join(word for word in check.test[1:] if word not in ("sh", "-c", "probe.sh"))
@@ -106,13 +106,13 @@ def blame(stack: Stack, start: slow.Start, gate: str, did: str) -> None:
 
 
 def is_patient(stack: Stack, start: slow.Start) -> bool:
-    """Tell whether the API has waited by itself for as long as its health check lets it."""
+    """Tell whether the API has waited by itself for almost as long as its health check allows."""
     check = stack.project.services["api"].healthcheck
     return check is not None and start.api_tests() >= max(1, check.retries - SPARE)
 
 
 def accuse(stack: Stack, start: slow.Start, did: str) -> None:
-    """Say what made an API ask its database too early, when it has ended of it."""
+    """Raise Unmet for an API that asked its database too early and ended, with the reason."""
     service = stack.project.services["api"]
     look_at = "compose.yaml, api, depends_on: which condition does it wait for?"
     asked = [line for line in stack.logs("api").splitlines() if REFUSED in line]
@@ -175,7 +175,7 @@ def test_redis_is_inside(stack: Stack) -> None:
 
 
 def orders(stack: Stack, index: int = 1, item: str = "") -> list[str]:
-    """Order something, or ask for all orders, at one replica of the API."""
+    """Order an item at one replica of the API, or without an item return all orders."""
     body = json.dumps({"item": item}).encode() if item else None
     with urllib.request.urlopen(f"{stack.http('api', PORT, index)}/orders", body, 30) as answer:
         return [] if item else json.loads(answer.read())["orders"]

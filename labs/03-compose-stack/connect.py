@@ -1,4 +1,4 @@
-"""Ask Postgres whether it takes a user and a password; the check runs this beside the API."""
+"""Ask Postgres whether it accepts a user and a password; the check runs this beside the API."""
 
 import sys
 

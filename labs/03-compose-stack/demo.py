@@ -62,14 +62,14 @@ def first_start(stack: Stack, show: Show) -> None:
 
 @contextmanager
 def stub(yours: Stack, compose: str) -> Iterator[Stack]:
-    """Hold a stack of an API and of a service that begins to listen after a while."""
+    """Make a stack of an API and of a service that begins to listen after a while."""
     folder = yours.state / "race" / compose
     with closing(Stack(copy_stack(LAB / "stub", folder, compose), yours.choice)) as stack:
         yield stack
 
 
 def race(yours: Stack, show: Show) -> None:
-    """Start the same two services in three ways, and say what became of the API."""
+    """Start the same two services in three ways, and show what became of the API."""
     show.say()
     show.say("The same with a stand-in: a service that begins to listen after 3 seconds.")
     predicted = show.predict("the API waits until its database is healthy. Is that enough?")
@@ -85,14 +85,14 @@ def race(yours: Stack, show: Show) -> None:
 
 
 def orders(stack: Stack, item: str = "") -> int:
-    """Order something, or count all orders."""
+    """Order an item, or without an item count all orders."""
     body = json.dumps({"item": item}).encode() if item else None
     with urllib.request.urlopen(f"{stack.http('api', PORT)}/orders", body, 30) as answer:
         return 1 if item else len(json.loads(answer.read())["orders"])
 
 
 def up(stack: Stack) -> None:
-    """Start the stack, with a second try for one that loses the race."""
+    """Start the stack, and try once more if the API loses the race against its database."""
     try:
         stack.up()
     except ServiceError:
@@ -101,7 +101,7 @@ def up(stack: Stack) -> None:
 
 
 def await_postgres(stack: Stack) -> None:
-    """Wait as a person does between two tries, until Postgres takes connections."""
+    """Wait until Postgres accepts connections, as a person does between two tries."""
     asked = ["pg_isready", "--host=127.0.0.1"]
     until(lambda: not stack.exec("postgres", asked).exit_code, "Postgres", POSTGRES_S)
 
@@ -136,7 +136,7 @@ def table_of(headings: tuple[str, str], rows: Mapping[str, object]) -> Table:
 
 
 def what_a_change_takes(yours: Stack, show: Show) -> None:
-    """Change a running project in ten ways, and measure what makes each change count."""
+    """Change a running project in ten ways, and measure what makes each change take effect."""
     show.say()
     predicted = show.predict("you add a line to an `env_file`. Do you have to rebuild the image?")
     folder = yours.state / "changes"

@@ -74,7 +74,7 @@ def prepare(folder: Path, copy: Path) -> Path:
 
 
 def set_password(file: Path, password: str) -> None:
-    """Give the `.env` another password, and leave its other lines."""
+    """Set the password in an `.env`, and keep its other lines."""
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     lines = [line for line in lines if not re.match(rf"\s*(export\s+)?{PASSWORD}\b", line)]
     file.write_text("\n".join([*lines, f"{PASSWORD}={password}", ""]), encoding="utf-8")
@@ -87,13 +87,13 @@ def open_gates(stack: Stack, *names: str) -> None:
 
 
 def probes(stack: Stack) -> int:
-    """Count how often the health check of Postgres was asked."""
+    """Count how often the health check of Postgres has run."""
     notes = stack.project.folder / "gate" / "probes"
     return notes.read_text().count("\n") if notes.exists() else 0
 
 
 def top(stack: Stack, service: str) -> str:
-    """List the command lines of a service's first replica; nothing where it does not run."""
+    """List the command lines in a service's first replica; empty if it is not running."""
     if stack.choice.name == "docker":
         chosen = ["--filter", f"label=com.docker.compose.project={stack.name}"]
         chosen += ["--filter", f"label=com.docker.compose.service={service}"]
@@ -124,7 +124,7 @@ def until(holds: Callable[[], object], timeout_s: float) -> bool:
 
 
 def plain(error: TaskyardError) -> str:
-    """Return what is wrong, without the place: it is in a copy of the learner's file."""
+    """Return what is wrong without its place, which is in a copy of the learner's file."""
     return "; ".join(fault.what for fault in error.faults)
 
 
@@ -144,12 +144,12 @@ class Start(threading.Thread):
             self.error = plain(error)
 
     def replica(self, service: str) -> Replica | None:
-        """Return the first replica of a service; None before there is one."""
+        """Return the first replica of a service; None if there is none yet."""
         found = [replica for replica in self._stack.ps() if replica.service == service]
         return found[0] if found else None
 
     def api_has_begun(self) -> bool:
-        """Tell whether the API's container was started; until then Docker calls it created."""
+        """Tell whether the API's container has been started; until then it is `created`."""
         api = self.replica("api")
         begun = api is not None and (api.state != "exited" or api.exit_code is not None)
         if begun and self._api_began_s is None:
@@ -157,7 +157,7 @@ class Start(threading.Thread):
         return begun
 
     def api_tests(self) -> float:
-        """Tell how many health tests have failed of an API that is not healthy since its start."""
+        """Return how many health tests of the API have failed, if it has never been healthy."""
         check = self._stack.project.services["api"].healthcheck
         if check is None or self._api_began_s is None:
             return 0
@@ -174,7 +174,7 @@ class Start(threading.Thread):
         return postgres.health if postgres else None
 
     def watch(self, tests: int) -> None:
-        """Look on while a gate is shut: until something is early, or so many health tests ran."""
+        """Watch while a gate is shut, until something is too early or enough health tests ran."""
         check = self._stack.project.services["postgres"].healthcheck
         before = probes(self._stack)
 

@@ -30,7 +30,7 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Said:
-    """What a shop said, and how long its customer waited for that."""
+    """A shop's answer, and the seconds that its customer waited for it."""
 
     status: int
     answer: object
@@ -60,7 +60,7 @@ def call(
     Call a function of one of the two shops.
 
     Raises:
-        Unmet: The shop broke off; shows how its log ends.
+        Unmet: The shop broke the connection; quotes the end of its log.
     """
     content = {"args": args, "kwargs": kwargs}
     try:
@@ -75,12 +75,12 @@ def call(
 
 
 def plan(stack: Stack, prompt: str, *calls: dict[str, object]) -> None:
-    """Say what the model's next calls for a prompt do; the last of them stays."""
+    """Plan the model's next calls for a prompt; calls after those do as the last one."""
     post(stack.http("model", MODEL_PORT) + "/plan", {"prompt": prompt, "calls": calls})
 
 
 def usually(stack: Stack, seconds: float) -> None:
-    """Say how long the model takes where nothing is planned."""
+    """Set how long the model takes for calls that are not planned."""
     post(stack.http("model", MODEL_PORT) + "/usual", {"seconds": seconds})
 
 
@@ -102,7 +102,7 @@ def lock_s(stack: Stack) -> float:
 
 
 def crowd(stack: Stack, prompts: Sequence[str]) -> list[Said]:
-    """Ask for all prompts at the same moment, every other one in the second shop."""
+    """Ask for all prompts at the same moment, half of them in each shop."""
     with ThreadPoolExecutor(len(prompts)) as pool:
         asked = [
             pool.submit(call, stack, "/answer", prompt, shop=SHOPS[number % 2])
@@ -161,7 +161,7 @@ def test_spelling(stack: Stack) -> None:
 
 def test_dates_and_sets(stack: Stack) -> None:
     """Equal dates and equal sets are one question in both shops."""
-    # Two processes put few strings into the same order too often
+    # With fewer strings, two processes would too often put them into the same order
     tags = ["red", "blue", "green", "small", "large", "soft", "new", "old", "round", "tall"]
     prompt = f"offers of 27 November for {', '.join(sorted(tags))}"
     for shop in SHOPS:
@@ -206,7 +206,7 @@ def test_errors(stack: Stack) -> None:
             expected="an error, then an answer",
             look_at="cache.py: what do you do with an exception?",
         )
-        # A lock that was kept keeps everybody from an answer until it expires, each time
+        # A lock that is not released delays every answer until it expires, each time
         if seconds < lock_s(stack):
             return
     raise Unmet(
@@ -288,7 +288,7 @@ def test_forget(stack: Stack) -> None:
 
 
 def commands(store: redis.Redis) -> dict[str, int]:
-    """Count the commands that Redis got, by name."""
+    """Return how often Redis has got each command."""
     return {
         name.removeprefix("cmdstat_"): about["calls"]
         for name, about in store.info("commandstats").items()
@@ -317,7 +317,7 @@ def test_nobody_queues(stack: Stack) -> None:
     store = store_of(stack)
     alone = call(stack, "/answer", "what nobody else asks").seconds
     known = ["what nobody else asks"] * CALLERS
-    # What a crowd takes whatever it asks; on a busy machine that differs, so try again below
+    # The time that a crowd takes for known answers. On a busy machine it varies, hence the tries
     crowded = min(longest(crowd(stack, known)) for _ in range(TRIES))
     for number in range(TRIES):
         before = changes(store)
@@ -325,7 +325,7 @@ def test_nobody_queues(stack: Stack) -> None:
         changed = changes(store) - before
         if slowest < 2 * alone:
             break
-    # Whether a queue is a slow one is a matter of luck; that each of them took the lock is not
+    # A queue may be quick by luck, but in a queue each of them takes the lock
     queued = changed >= CALLERS
     require(
         slowest < 2 * alone and not queued,
@@ -343,7 +343,7 @@ def longest(said: Sequence[Said]) -> float:
 
 
 def changes(store: redis.Redis) -> int:
-    """Count the changes that Redis made to its data; a lock that was not to be had is none."""
+    """Count the changes that Redis has made to its data; a failed try to lock is none."""
     return int(store.info("persistence")["rdb_changes_since_last_save"])
 
 
@@ -398,8 +398,8 @@ def test_late_shop(stack: Stack) -> None:
             "that",
             look_at="cache.py: whose lock is it that you delete?",
         )
-        # Had the other one not taken over by then, or ended before the third asked, the two calls
-        # show nothing
+        # The two calls show nothing if the other shop had not taken over by then, or had ended
+        # before the third customer asked
         if before == 2 and third.seconds > WORK_S / 2:
             return
 

@@ -68,7 +68,7 @@ print(json.dumps(waits))
 
 @dataclass(frozen=True)
 class Seen:
-    """What some customers cost: calls of the model, and how long each request waited."""
+    """The calls of the model that some customers caused, and the seconds that they waited."""
 
     calls: int
     waits: tuple[float, ...]
@@ -88,7 +88,7 @@ def serve(stack: Stack, cache: str, customers: int, each: int, prompts: int, *sh
     Let customers ask in one or both shops, with a cache that is empty at first.
 
     Raises:
-        RuntimeError: The cache raised an exception; holds its last line.
+        RuntimeError: The cache raised an exception; quotes the last line of the traceback.
     """
     store = redis.Redis.from_url(stack.url())
     store.flushdb()  # the demo's own, which nobody else uses
@@ -114,7 +114,7 @@ def serve(stack: Stack, cache: str, customers: int, each: int, prompts: int, *sh
 
 
 def yours(stack: Stack) -> dict[str, str]:
-    """Return the learner's cache, if it is not the starter's any more."""
+    """Return the learner's cache, unless it is still the starter's."""
     text = (stack.project.folder / "cache.py").read_text()
     return {} if text == CACHES["the starter's cache"] else {"your cache": text}
 
@@ -145,7 +145,7 @@ def demo(stack: Stack, show: Show) -> None:
 
 
 def stampede(stack: Stack, show: Show) -> None:
-    """Have a crowd ask one thing that nobody has asked before, in both shops."""
+    """Have a crowd in both shops ask one thing that nobody has asked before."""
     show.say()
     predicted = show.predict(f"{CROWD} customers ask one new thing at one moment. How many calls?")
     table = columns("", "calls of the model", "longest wait, in calls")
@@ -167,7 +167,7 @@ def stampede(stack: Stack, show: Show) -> None:
 
 
 def attempt(stack: Stack, show: Show, text: str, *how: int) -> Seen | None:
-    """Try a cache that may raise."""
+    """Let customers ask with a cache that may raise; show the error and return None if it does."""
     try:
         return serve(stack, text, *how)
     except RuntimeError as error:

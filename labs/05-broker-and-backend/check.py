@@ -21,7 +21,7 @@ ENDS = ("SUCCESS", "FAILURE")
 EMAILS = 3
 WAITING = 4
 IDLE_S = 3
-"""Redis counts in seconds how long a key was not used: a queue that waits must be seen to wait."""
+"""How long the queue must wait unused, because Redis measures that in whole seconds."""
 ROOM_BYTES = 2_000_000
 FILL_BYTES = 20_000
 FILLS = 600
@@ -38,13 +38,13 @@ def told(stack: Stack, import_id: str) -> str:
 
 
 def place(stack: Stack, variable: str) -> tuple[str, int]:
-    """Return service and database that a variable of the shop names."""
+    """Return the service and the database that a variable of the shop names."""
     url = urlsplit(stack.project.services["shop"].environment[variable])
     return url.hostname or "", int(url.path.strip("/") or 0)
 
 
 def queues(stack: Stack) -> Queues:
-    """Look where the shop thinks that messages and results are."""
+    """Look at the messages and results in the places that the shop uses."""
     return look(stack.url(*place(stack, "BROKER_URL")), stack.url(*place(stack, "RESULT_URL")))
 
 
@@ -54,7 +54,7 @@ def waiting(stack: Stack) -> list[str]:
 
 
 def stored(stack: Stack, import_id: str) -> tuple[int, Result] | None:
-    """Find what a worker stored at a task's end: in which database, and what."""
+    """Return the result that a worker stored at a task's end, with the number of its database."""
     service, _ = place(stack, "RESULT_URL")
     with redis.Redis.from_url(stack.url(service)) as store:
         databases = sorted(int(str(name).removeprefix("db")) for name in store.info("keyspace"))
@@ -66,7 +66,7 @@ def stored(stack: Stack, import_id: str) -> tuple[int, Result] | None:
 
 
 def answers(stack: Stack, service: str) -> bool:
-    """Whether a Redis answers; it refuses while it reads its files."""
+    """Tell whether a Redis answers, which it does not while it loads its files."""
     try:
         with redis.Redis.from_url(stack.url(service)) as store:
             return bool(store.ping())
@@ -98,7 +98,7 @@ def recording(stack: Stack) -> Iterator[Recorder]:
 
 
 def imported(stack: Stack, *files: int) -> list[str]:
-    """Upload files of so many rows, and return their ids when a worker has ended them all."""
+    """Upload files with the given numbers of rows; return their ids when a worker has ended all."""
     with recording(stack) as recorder:
         ids = [upload(stack, rows) for rows in files]
         recorder.wait_for(
@@ -172,7 +172,7 @@ def test_results_expire(stack: Stack) -> None:
     )
     if result is None:
         watch_it_go(stack, import_id, expires_s)
-    told(stack, import_id)  # its customer has asked before: a shop may remember what it told
+    told(stack, import_id)  # ask before it expires, because a shop may remember its answers
     let_time_pass(stack, import_id)
     said = told(stack, import_id)
     require(
@@ -190,7 +190,7 @@ def expiry(stack: Stack, import_id: str) -> float | None:
 
 
 def watch_it_go(stack: Stack, import_id: str, expires_s: float) -> None:
-    """See whether a result without a time to live goes some other way, and what goes with it."""
+    """Require that a result without a time to live goes all the same, and no message with it."""
     stack.stop("worker")
     before = len(waiting(stack))
     for _ in range(WAITING):
@@ -219,7 +219,7 @@ def watch_it_go(stack: Stack, import_id: str, expires_s: float) -> None:
 
 
 def let_time_pass(stack: Stack, import_id: str) -> None:
-    """Do what the clock does to each key of an import that has a time to live."""
+    """Make each key of an import expire that has a time to live, as if that time had passed."""
     with redis.Redis.from_url(stack.url(*place(stack, "RESULT_URL"))) as store:
         for key in store.scan_iter(f"*{import_id}*"):
             if store.ttl(key) >= 0:
@@ -327,12 +327,12 @@ def is_idle(store: redis.Redis) -> bool:
         return all(
             (store.object("idletime", key) or 0) >= IDLE_S for key in store.scan_iter(_type="list")
         )
-    except redis.ResponseError:  # under an LFU policy Redis counts uses, not seconds
+    except redis.ResponseError:  # under an LFU policy Redis counts uses instead of seconds
         return True
 
 
 def fill(store: redis.Redis) -> int:
-    """Write until Redis refuses, or long enough to replace all that it can; count the losses."""
+    """Write until Redis refuses, or has had to evict all that it may; return the evicted keys."""
     before = store.info("stats")["evicted_keys"]
     try:
         for number in range(FILLS):

@@ -46,7 +46,7 @@ MOMENTS: list[tuple[str, Callable[[Queues, str], bool]]] = [
 
 @contextmanager
 def worker(stack: Stack, app: Celery, name: str, *without: str) -> Iterator[None]:
-    """Run a worker of the demo's own in the shop's environment, or without some variables of it."""
+    """Run a worker of the demo's own in the shop's environment, less some of its variables."""
     command = ["env", *(f"--unset={variable}" for variable in without)]
     command += ["celery", "-A", "tasks", "worker", "--pool=threads", "--concurrency=1"]
     command += ["--loglevel=WARNING", f"--hostname={name}@demo"]
@@ -80,13 +80,13 @@ def demo(stack: Stack, show: Show) -> None:
 
 
 def redis_url(stack: Stack, url: str) -> str:
-    """Turn a URL of the Compose file into one that answers on this machine."""
+    """Turn a URL of the Compose file into one that works on this machine."""
     parts = urlsplit(url)
     return stack.url(parts.hostname or "", int(parts.path.strip("/") or 0))
 
 
 def follow(stack: Stack, app: Celery, show: Show, broker: str, backend: str) -> None:
-    """Say where the second of two imports is, from its upload to its end."""
+    """Show where the second of two imports is, from its upload to its end."""
     first, second = (
         app.send_task("tasks.import_csv", (f"orders-{number}.csv", ROWS)).id for number in (1, 2)
     )
@@ -111,7 +111,7 @@ def follow(stack: Stack, app: Celery, show: Show, broker: str, backend: str) -> 
 
 
 def without_backend(stack: Stack, app: Celery, show: Show, broker: str, backend: str) -> None:
-    """Have many imports run by a worker that knows no result backend, and look what is left."""
+    """Have a worker without a result backend run many imports, and show what is left."""
     show.say()
     predicted = show.predict(
         f"{MANY} imports run in a worker without a result backend. How many results are there?"
