@@ -1,4 +1,4 @@
-"""What every test shares: what needs Docker or a browser, what stays together, the count."""
+"""What all tests share: skips without Docker or a browser, groups of tests, and the final count."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["proved"]
 
 MOST_WORKERS = 8
-"""Each may have a stack of half a dozen containers up."""
+"""Each process may have a stack of half a dozen containers."""
 
 
 BROWSERS = (
@@ -40,35 +40,35 @@ SPIN = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
 
 @cache
 def missing_docker() -> str:
-    """Say why there is no Docker to test with; nothing when there is."""
+    """Return why there is no Docker to test with; empty if there is."""
     missing = docker_missing()
     return f"no Docker: {missing}" if missing else ""
 
 
 @cache
 def chromium() -> str:
-    """Return where this machine has a browser to test with; nothing when it has none."""
+    """Return the path of a browser to test with; empty if this machine has none."""
     return next(filter(None, map(shutil.which, BROWSERS)), "")
 
 
 def missing_browser() -> str:
-    """Say why there is no browser to test with; nothing when there is."""
+    """Return why there is no browser to test with; empty if there is."""
     if find_spec("playwright") is None:
         return "no browser: there is no package `playwright`"
     return "" if chromium() else "no browser: neither Chromium nor Chrome is on PATH"
 
 
 MISSING = {"docker": missing_docker, "browser": missing_browser}
-"""What a mark asks for, to the function that says why it is not there."""
+"""A mark to the function that returns why the thing that it needs is missing."""
 
 
 def required() -> list[str]:
-    """What must not be skipped here, from TASKYARD_REQUIRE (words with commas between)."""
+    """Return the marks in TASKYARD_REQUIRE, separated by commas, that must not be skipped."""
     return [word.strip() for word in os.environ.get("TASKYARD_REQUIRE", "").split(",")]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what `make proof` is asked for."""
+    """Add the options of `make proof`."""
     group = parser.getgroup("taskyard")
     group.addoption("--proof", action="store_true", help="Try every variant on every engine.")
     group.addoption("--rounds", type=int, default=1, help="Try each variant so many times.")
@@ -76,11 +76,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let what the tests start be as if somebody had started it in a shell."""
-    # Run in the background, a shell has taken Ctrl-C away
+    """Let what the tests start behave as if started in a shell; start the `--busy` processes."""
+    # A shell starts background jobs without Ctrl-C
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # A make that a test starts is somebody's own, and no part of the one that runs the tests
+    # A make that a test starts must not take itself for a part of the one that runs the tests
     for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
         os.environ.pop(name, None)
     if not hasattr(config, "workerinput"):  # once, and not in each test process
@@ -90,20 +90,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End what kept the cores busy."""
+    """End the processes that kept cores busy."""
     for process in config.stash.get(BUSY, []):
         process.kill()
         process.wait()
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many test processes: two a core, because a lab waits longer than it computes."""
+    """Return the number of test processes: two for each core, because labs mostly wait."""
     return min(2 * (os.cpu_count() or 1), MOST_WORKERS)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test that needs what is not here; fail it where TASKYARD_REQUIRE asks for that."""
+    """Skip a test that needs something missing, or fail it if TASKYARD_REQUIRE says so."""
     for mark, missing in MISSING.items():
         if item.get_closest_marker(mark) is None or not missing():
             continue
@@ -112,9 +112,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(missing())
 
 
-@pytest.fixture(scope="module")  # no longer: its event loop is in the way of other modules' own
+@pytest.fixture(scope="module")  # a longer scope's event loop would disturb those of other modules
 def browser() -> Iterator[Browser]:
-    """Start the machine's own browser; a test that asks for it is marked `browser`."""
+    """Start the machine's own browser, for a test that is marked `browser`."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -125,14 +125,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the cells of a notebook on one worker: they share a kernel."""
+    """Keep the cells of a notebook on one worker, because they share a kernel."""
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 def kind(report: pytest.TestReport | pytest.CollectReport) -> str:
-    """Name the kind of a test: the first word of its file, or its folder; and what it is run in."""
+    """Name a test's kind, after its folder or the first word of its file, and its engine."""
     path = Path(report.nodeid.split("::")[0])
     within = path.parts[1:] if path.parts[0] == "tests" else path.parts
     name = within[0] if len(within) > 1 else path.stem.removeprefix("test_").split("_")[0]
@@ -141,7 +141,7 @@ def kind(report: pytest.TestReport | pytest.CollectReport) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Count what ran, by kind, and give each reason why something did not run."""
+    """Print how many tests of each kind ran, and why others did not."""
     outcomes = ("passed", "failed", "error", "skipped", "xfailed")
     counts = {outcome: Counter[str]() for outcome in outcomes}
     reasons: Counter[tuple[str, str]] = Counter()

@@ -1,8 +1,8 @@
 """
-The learner's stack with a Postgres that starts slowly, as slowly as the check wants.
+The learner's stack with a Postgres that starts as slowly as the check wants.
 
-Two gates stand in its way: `start`, before its program begins, and `ready`, while it fills its
-disk and answers on its own socket and nowhere else. The check opens them; they stay open.
+Two gates hold it: `start`, before its program begins, and `ready`, while it fills its disk and
+answers on its Unix socket alone. The check opens the gates, and they stay open.
 """
 
 import re
@@ -32,11 +32,11 @@ LAB = Path(__file__).parent
 
 def prepare(folder: Path, copy: Path) -> Path:
     """
-    Copy the learner's files, where the check may change them; return the copy.
+    Copy the learner's files to a folder in which the check may change them; return the copy.
 
-    The paths of what is added are relative: outside of a container there is no `/gate`.
+    Scripts are called by relative paths, because outside of a container there is no `/gate`.
     """
-    project = read(folder / COMPOSE_FILE)  # what is wrong with the file names the learner's lines
+    project = read(folder / COMPOSE_FILE)  # read here, so that errors name the learner's file
     missing = [name for name in SERVICES if name not in project.services]
     require(
         not missing,
