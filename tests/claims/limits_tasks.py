@@ -3,8 +3,11 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 from celery import Celery
+
+from taskyard.deadline import until
 
 app = Celery(
     "claims",
@@ -14,14 +17,20 @@ app = Celery(
 )
 
 LIMIT_S = 2.0
-FILL_S = 0.2
+DEADLINE_S = 60.0
 
 
-@app.task(retry_on_worker_lost=True, max_retries=1, default_retry_delay=0)
-def fall(name):
+@app.task(bind=True, retry_on_worker_lost=True, max_retries=1, default_retry_delay=0)
+def fall(self, name):
     """Kill the process that runs it, when the worker has taken note that it runs."""
     app.backend.client.incr(name)
-    time.sleep(FILL_S)
+    worker = self.request.hostname
+    asked = app.control.inspect(destination=[worker], timeout=DEADLINE_S, limit=1)
+
+    def is_noted():
+        return self.request.id in [one["id"] for one in asked.active()[worker]]
+
+    until(is_noted, "the worker to note that this runs", DEADLINE_S)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -46,8 +55,9 @@ def wait(seconds):
 
 
 @app.task
-def compute(seconds):
-    """Compute without waiting."""
+def compute(seconds, path):
+    """Compute without waiting, and then write a file."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         pass
+    Path(path).touch()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 import redis
 
+from taskyard.course import Course
+from taskyard.kit.contract import load
+
 pytestmark = pytest.mark.xdist_group("claims-cache")
 
 TTL_S = 60
@@ -24,20 +27,33 @@ def test_one_of_two_sets_a_key_that_is_not_there(store: redis.Redis) -> None:
     assert 0 < store.ttl("report:lock") <= TTL_S
 
 
-def test_an_answer_in_work_outlives_a_search_and_not_a_version(store: redis.Redis) -> None:
-    """What is stored after a SCAN and DEL is found; under an old version it is not."""
+def test_an_answer_in_work_outlives_a_search_and_not_a_version(
+    store: redis.Redis, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the cache of lab 04 what is stored after SCAN and DEL is found, and after `forget` not."""
+    monkeypatch.setenv("CACHE_URL", url)
+    monkeypatch.setenv("LOCK_S", "60")
+    cache = load(Course.discover().lab("redis-cache").solution / "cache.py")
+    ages, meanwhile = iter(["old", "older", "new"]), iter([])
 
-    def key() -> str:
-        return f"describe:{store.get('version')}:lamp"
+    @cache.cached(TTL_S)
+    def describe(product: str) -> str:
+        age = next(ages)
+        for forget in meanwhile:
+            forget()
+        return f"{product} from {age} data"
 
-    store.set("version", "1")
-    begun = key()
-    for found in store.scan_iter("describe:*"):
-        store.delete(found)
-    store.set(begun, "from old data", ex=TTL_S)
-    assert "from old data" == store.get(key())
+    def search() -> None:
+        answers = [key for key in store.scan_iter("*:*:*") if not key.endswith(":lock")]
+        assert len(answers) == 1
+        store.delete(*answers)
 
-    begun = key()
-    store.set("version", "2")
-    store.set(begun, "from old data", ex=TTL_S)
-    assert store.get(key()) is None
+    assert "lamp from old data" == describe("lamp")
+    meanwhile = iter([search])
+    assert "mug from older data" == describe("mug")
+    assert "mug from older data" == describe("mug")
+
+    store.flushall()
+    ages, meanwhile = iter(["old", "new"]), iter([describe.forget])
+    assert "mug from old data" == describe("mug")
+    assert "mug from new data" == describe("mug")

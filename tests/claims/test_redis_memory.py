@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import kombu.exceptions
@@ -10,6 +9,7 @@ import pytest
 import redis
 from celery import Celery
 
+from taskyard.deadline import until
 from taskyard.kit.queue import look
 from taskyard.kit.stack import Stack
 
@@ -95,10 +95,7 @@ def test_an_evicted_queue_is_lost_as_a_whole(app: Celery, store: redis.Redis) ->
     store.config_set("maxmemory-policy", "allkeys-lru")
     send(app)
     assert MESSAGES == store.llen("celery")
-    end = time.monotonic() + DEADLINE_S
-    while store.object("idletime", "celery") < IDLE_S:
-        assert time.monotonic() < end, "the list was in use all the time"
-        time.sleep(0.05)
+    until(lambda: store.object("idletime", "celery") >= IDLE_S, "the list to lie idle", DEADLINE_S)
     number = 0
     while store.exists("celery") and number < FILLS:  # EXISTS does not count as a use
         store.set(f"cache:{number}", bytes(10_000))
