@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,6 +16,7 @@ import redis
 from celery import Celery
 
 from taskyard.deadline import until
+from taskyard.kit.blame import place_in
 from taskyard.kit.queue import look
 from taskyard.kit.recorder import NoWorkerError, wait_for_workers
 from taskyard.kit.requirement import Unmet, require
@@ -52,7 +54,8 @@ def shop(stack: Stack, folder: Path) -> ModuleType:
             did="imported shop.py, as the shop's web server does",
             saw=f"{type(error).__name__}: {error}",
             expected="a module with `start_import`, `confirm` and `close_day`",
-            look_at="shop.py, and src/worker/app.py, which it imports",
+            look_at=place_in(traceback.format_exc(), folder)
+            or "shop.py, and src/worker/app.py, which it imports",
         ) from None
 
 

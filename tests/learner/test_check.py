@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import textwrap
 from collections.abc import Iterator
@@ -233,6 +234,35 @@ def test_a_deadline_names_what_was_waited_for_and_what_the_services_wrote(verdic
     )
     assert verdict.did == "waited 0 s for a result"
     assert verdict.saw == "none; `worker` wrote last: no broker"
+
+
+CALLS = (
+    "import tasks, time, traceback\n"
+    "try: tasks.send()\n"
+    "except Exception: traceback.print_exc()\n"
+    "time.sleep(600)"
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("{}[1]", "tasks.py:2, where `worker` met `KeyError: 1`; endpoint.py"),
+        ("raise ValueError('an empty file')", "endpoint.py"),
+        ("import redis; redis.Redis(port=1).ping()", "endpoint.py"),
+    ],
+)
+def test_a_slip_in_a_task_is_found_where_a_requirement_does_not_hold(
+    verdicts, tmp_path: Path, line: str, place: str
+) -> None:
+    """A worker goes on after it; what is raised on purpose, or by a server, is none."""
+    (tmp_path / "tasks.py").write_text(f"def send():\n    {line}\n")
+    (verdict,) = verdicts(
+        'def test_it(stack):\n    """It is sent."""\n    stack.wait_log("worker", "Error: ")\n'
+        '    require(False, did="sent", saw="nothing", expected="it", look_at="endpoint.py")\n',
+        WORKER.format(command=json.dumps(["python", "-uc", CALLS])),
+    )
+    assert verdict.look_at == place
 
 
 def test_an_error_of_the_check_s_own_says_how_far_it_came(verdicts) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,30 @@ def test_a_fault_of_the_learner_s_code_in_a_demo_is_found_in_it(
         runner.demo(Choice("local", "you asked for it"), keep=False)
     (fault,) = raised.value.faults
     assert (fault.path, fault.line) == (tmp_path / "files" / "tasks.py", line)
+
+
+DIES = """
+from taskyard.deadline import until
+
+def demo(stack, show):
+    (stack.project.folder / "go").touch()
+    until(lambda: stack.ps()[0].exit_code, "the end of the shop")
+    stack.exec("shop", ["python", "-c", "pass"])
+"""
+
+
+def test_a_service_that_died_of_the_learner_s_code_explains_why_a_demo_cannot_go_on(
+    tmp_path: Path,
+) -> None:
+    """`it is not running` would be true, and no help."""
+    waits = 'import pathlib, time\nwhile not pathlib.Path("go").exists(): time.sleep(0.05)\n'
+    compose = {"services": {"shop": {"image": "shop", "command": ["python", "dies.py"]}}}
+    runner = runner_of(tmp_path, DIES, json.dumps(compose))
+    (tmp_path / "files" / "dies.py").write_text(f"{waits}{{}}[1]\n")
+    with pytest.raises(TaskyardError, match="ended with exit code 1") as raised:
+        runner.demo(Choice("local", "you asked for it"), keep=False)
+    (fault,) = raised.value.faults
+    assert (fault.path, fault.line) == (tmp_path / "files" / "dies.py", 3)
 
 
 def test_an_error_of_the_demo_s_own_is_shown_whole(tmp_path: Path) -> None:

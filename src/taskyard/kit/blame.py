@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -10,6 +11,13 @@ from taskyard.errors import Fault
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _LIBRARY = re.compile(r"site-packages|python3(\.\d+)?")
+
+_ERROR = re.compile(r"(\w+)(?:: .*)?")
+_SLIPS = {
+    name
+    for name, one in vars(builtins).items()
+    if isinstance(one, type) and issubclass(one, Exception) and not issubclass(one, OSError)
+}
 
 _MEANINGS = {
     "'DisabledBackend' object": "`AsyncResult(id)` knows no result backend, because it knows no "
@@ -27,15 +35,43 @@ def place_in(log: str, folder: Path) -> str:
     Returns:
         The file, relative to the folder, and the line; empty if no frame lies in the folder.
     """
-    for path, line in reversed(_FRAME.findall(log)):
-        parts = PurePosixPath(path).parts
-        if any(map(_LIBRARY.fullmatch, parts)):
-            continue
-        for start in range(len(parts)):
-            own = PurePosixPath(*parts[start:])
-            if not own.is_absolute() and (folder / own).is_file():
-                return f"{own}:{line}"
-    return ""
+    frames = reversed(_FRAME.findall(log))
+    return next((f"{own}:{line}" for path, line in frames if (own := _own(path, folder))), "")
+
+
+def _own(path: str, folder: Path) -> str:
+    parts = PurePosixPath(path).parts
+    if any(map(_LIBRARY.fullmatch, parts)):
+        return ""
+    ends = (PurePosixPath(*parts[start:]) for start in range(len(parts)))
+    return next(
+        (str(end) for end in ends if not end.is_absolute() and (folder / end).is_file()), ""
+    )
+
+
+def slip_in(log: str, folder: Path) -> tuple[str, str]:
+    """
+    Find the last slip of the learner's in a log: an error of Python's own that they did not raise.
+
+    Returns:
+        The place, such as `tasks.py:12`, and the error, such as `KeyError: 1`; both may be empty.
+    """
+    found, place, is_raised = ("", ""), "", False
+    for text in log.splitlines():
+        if frame := _FRAME.search(text):
+            if own := _own(frame[1], folder):
+                place = f"{own}:{frame[2]}"
+                is_raised = _line(folder / own, int(frame[2])).startswith("raise")
+        elif place and (error := _ERROR.fullmatch(text)) and error[1] in _SLIPS:
+            if not is_raised:
+                found = (place, text)
+            place = ""
+    return found
+
+
+def _line(file: Path, number: int) -> str:
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    return lines[number - 1].strip() if number <= len(lines) else ""
 
 
 def located(fault: Fault, log: str, folder: Path) -> Fault:

@@ -18,7 +18,7 @@ import pytest
 from taskyard.deadline import MOST, BusyError, DeadlineError, slowness
 from taskyard.engine import Choice
 from taskyard.errors import TaskyardError
-from taskyard.kit.blame import meaning_of, missing_from, place_in
+from taskyard.kit.blame import meaning_of, missing_from, place_in, slip_in
 from taskyard.kit.contract import Contract
 from taskyard.kit.requirement import Unmet
 from taskyard.kit.stack import Stack
@@ -130,6 +130,8 @@ class Check:
             else "the start"
         )
         did, saw, expected, look_at = self._seen(error, asked)
+        if isinstance(error, Unmet) and (slip := self._slip()):
+            look_at = slip if slip.startswith(look_at) else f"{slip}; {look_at}"
         if gone := missing_from(self._folder, path.parent):
             look_at = f"{look_at}; {gone}" if isinstance(error, Unmet) else gone
         if isinstance(error, BusyError) or slowness() > MOST:
@@ -161,6 +163,17 @@ class Check:
         logs = map(self._stack.logs, self._stack.project.services)
         places = filter(None, (place_in(log, self._folder) for log in logs))
         return saw, expected, next(places, "the code of the service that should answer")
+
+    def _slip(self) -> str:
+        """Say where a service met an error of Python's own in the learner's code, if one did."""
+        if self._stack is None:
+            return ""
+        with contextlib.suppress(TaskyardError):  # the check itself may have taken the stack down
+            for service in self._stack.project.services:
+                place, error = slip_in(self._stack.logs(service), self._folder)
+                if place:
+                    return f"{place}, where `{service}` met `{error}`"
+        return ""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         modules = {item.getparent(pytest.Module) for item in session.items}

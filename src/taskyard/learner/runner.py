@@ -18,7 +18,7 @@ from taskyard.engine import Choice
 from taskyard.engine.kept import KeptRun, find_kept
 from taskyard.engine.reports import failure
 from taskyard.errors import Fault, TaskyardError, Told
-from taskyard.kit.blame import located, missing_from
+from taskyard.kit.blame import located, missing_from, place_in
 from taskyard.kit.console import Show
 from taskyard.kit.contract import Contract, load
 from taskyard.kit.stack import COMPOSE_FILE, Stack, project_prefix, temporary_folder
@@ -156,11 +156,16 @@ class Runner:
             module.demo(stack, self._show)
         except BusyError:
             raise
-        except TimeoutError as error:
-            # A service that has died explains why the demo waited in vain
+        except Exception as error:
+            # A service that has died explains why the demo waited in vain, or could go no further
+            is_late = isinstance(error, TimeoutError)
             for replica in stack.ps():
                 if replica.state == "restarting" or replica.exit_code:
-                    raise failure(stack.project, stack.engine, replica) from error
+                    died = failure(stack.project, stack.engine, replica)
+                    if is_late or place_in(died.log, self._folder):
+                        raise died from error
+            if not is_late:
+                raise
             hint = f"try once more; if it stays so: make doctor, and make check-{self._lab.number}"
             said = f"{error}; {stack.last_words()}"
             raise TaskyardError(said, path=stack.project.path, hint=hint) from error
