@@ -18,6 +18,7 @@ import psutil
 import pytest
 import redis
 
+from taskyard import deadline
 from taskyard.engine import Replica, ServiceError
 from taskyard.engine.ports import free_port
 from taskyard.engine.remains import PROJECT_MARK
@@ -100,11 +101,7 @@ def one_service(folder: Path, options: str, command: str = "python service.py") 
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Poll until the condition holds; the assertion shows what it was."""
-    end = time.monotonic() + DEADLINE_S
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert condition()
+    deadline.until(condition, "what the test asks for", DEADLINE_S)
 
 
 def fetch(url: str) -> str:

