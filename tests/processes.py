@@ -33,7 +33,7 @@ def session(leader: int) -> list[str]:
 
 def left_of(lab: str) -> list[str]:
     """
-    List what the runs of a lab have left: folders, processes, containers, networks, volumes.
+    List what the runs of a lab have left: folders, processes, and what Docker has by their names.
 
     The runs are those of the desk that `TASKYARD_WORK` names.
     """
@@ -54,10 +54,14 @@ def left_under(*prefixes: str) -> list[str]:
 
 
 def _on_docker(prefixes: tuple[str, ...]) -> list[str]:
-    """List the containers, networks and volumes whose names begin so; none without Docker."""
+    """List what has a name on Docker that begins so; nothing without Docker."""
     found: list[str] = []
-    for listing in (["ps", "-a"], ["network", "ls"], ["volume", "ls"]):
-        field = "Names" if listing[0] == "ps" else "Name"
+    for listing, field in (
+        (["ps", "-a"], "Names"),
+        (["network", "ls"], "Name"),
+        (["volume", "ls"], "Name"),
+        (["image", "ls"], "Repository"),
+    ):
         command = ["docker", *listing, "--format", f"{{{{.{field}}}}}"]
         with contextlib.suppress(FileNotFoundError):
             found += subprocess.run(command, capture_output=True, text=True).stdout.split()

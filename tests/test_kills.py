@@ -1,4 +1,4 @@
-"""A lab that is killed leaves nothing, whoever is killed, by which signal, and when."""
+"""A lab or a check that is killed leaves nothing, whoever is killed, by which signal, and when."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -22,6 +23,8 @@ from taskyard.deadline import until
 from taskyard.files import ROOT
 
 LABS = ("first-task", "compose-stack", "broker-and-backend", "time-limits")
+CHECKS = (("image-layers", "docker"), ("compose-stack", "local"), ("compose-stack", "docker"))
+"""They copy the learner's files."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 VICTIMS = ("make", "python", "group")
 WORKBENCH = "from taskyard.notebook.workbench import open_files, open_lab; "
@@ -31,13 +34,16 @@ GONE_S = 180.0
 
 
 def kills() -> Iterator[tuple[str, str, signal.Signals, str]]:
-    """Every lab, engine, signal and victim, and each lab once more: 104."""
+    """Every lab, engine, signal and victim, each lab once more, and each check twice: 110."""
     for lab in LABS:
         for engine in ("local", "docker"):
             for number in SIGNALS:
                 for victim in VICTIMS:
-                    yield lab, engine, number, victim
-            yield lab, engine, signal.SIGKILL, "make and python"
+                    yield f"lab-{lab}", engine, number, victim
+            yield f"lab-{lab}", engine, signal.SIGKILL, "make and python"
+    for lab, engine in CHECKS:
+        for victim in ("python", "make and python"):
+            yield f"check-{lab}", engine, signal.SIGKILL, victim
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -46,21 +52,33 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     proof = metafunc.config.getoption("proof")
     cases = []
-    for place, (lab, engine, number, victim) in enumerate(kills()):
-        marks = [pytest.mark.xdist_group(f"killed-{lab}-{engine}")]
+    for place, (target, engine, number, victim) in enumerate(kills()):
+        marks = [pytest.mark.xdist_group(f"killed-{target}-{engine}")]
         marks += [pytest.mark.docker] if engine == "docker" else []
-        if not proof and (lab != LABS[0] or place % 3):
+        if not proof and (target != f"lab-{LABS[0]}" or place % 3):
             marks += [pytest.mark.skip(reason="`make proof` kills more labs, more often")]
-        name = f"{lab}-{engine}-{number.name}-{victim}".replace(" ", "-")
-        cases.append(pytest.param(lab, engine, number, victim, id=name, marks=marks))
-    metafunc.parametrize(("lab", "engine", "number", "victim"), cases)
+        name = f"{target}-{engine}-{number.name}-{victim}".replace(" ", "-")
+        cases.append(pytest.param(target, engine, number, victim, id=name, marks=marks))
+    metafunc.parametrize(("target", "engine", "number", "victim"), cases)
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:  # pytest's first
+    """A folder for temporary files that has a short path, so that all of them lie there."""
+    folder = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
+    folder.chmod(0o755)  # a PostgreSQL that root starts is another user's
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    yield folder
+    shutil.rmtree(folder)
 
 
 def test_a_killed_lab_leaves_nothing(
-    lab: str,
+    target: str,
     engine: str,
     number: signal.Signals,
     victim: str,
+    temporary: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
@@ -68,7 +86,7 @@ def test_a_killed_lab_leaves_nothing(
     """No folder, no process, no container, no network, no volume."""
     monkeypatch.setenv("TASKYARD_WORK", str(tmp_path / "work"))
     make = subprocess.Popen(
-        ["make", f"lab-{lab}", f"ENGINE={engine}"],
+        ["make", target, f"ENGINE={engine}"],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -86,12 +104,13 @@ def test_a_killed_lab_leaves_nothing(
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
     make.wait(timeout=GONE_S)
-    until(
-        lambda: not (session(make.pid) or left_of(lab)),
-        f"nothing to be left of a lab that was killed after {moment_s:.1f} s",
-        GONE_S,
-        lambda: (session(make.pid), left_of(lab)),
-    )
+
+    def left() -> list[str]:
+        files = map(str, temporary.iterdir())
+        return [*session(make.pid), *left_of(target.partition("-")[2]), *files]
+
+    what = f"nothing to be left of `make {target}`, which was killed after {moment_s:.1f} s"
+    until(lambda: not left(), what, GONE_S, left)
 
 
 KILL_AT_A_COPY = """
@@ -103,14 +122,6 @@ def hook(event, arguments):
 sys.addaudithook(hook)
 """
 """For `sitecustomize`: Python says what it is about to do, and does it no more."""
-
-
-@pytest.fixture
-def temporary() -> Iterator[Path]:
-    """A folder for temporary files that has a short path, so that all of them lie there."""
-    folder = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize(
@@ -133,17 +144,16 @@ def test_whoever_is_killed_while_copying_leaves_no_copy(
     """The folder belongs to a process that outlives the one that copies."""
     (tmp_path / "sitecustomize.py").write_text(KILL_AT_A_COPY)
     work, path = str(tmp_path / "work"), os.pathsep.join([str(tmp_path), str(ROOT / "src")])
-    environment = {**os.environ, "TASKYARD_WORK": work, "PYTHONPATH": path}
     done = subprocess.run(
         [sys.executable, *arguments],
-        env=environment | {"TMPDIR": str(temporary)},
+        env={**os.environ, "TASKYARD_WORK": work, "PYTHONPATH": path},
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=GONE_S,
     )
     assert -signal.SIGKILL == done.returncode, done.stdout + done.stderr
-    left = lambda: sorted(temporary.iterdir())  # noqa: E731
+    left = partial(os.listdir, temporary)
     until(lambda: not left(), "nothing to be left of the copy", GONE_S, left)
 
 
