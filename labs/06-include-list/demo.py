@@ -138,7 +138,7 @@ def fates(handles: Sequence[AsyncResult]) -> Table:
     """Count what became of each kind of task; `send` sends them in turns."""
     table = Table(box=None, pad_edge=False)
     for heading in ("sent", "task", "state", "result"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading)
     for kind, name in enumerate(TASKS):
         mine = handles[kind :: len(TASKS)]
         for state, count in Counter(handle.state for handle in mine).items():

@@ -6,6 +6,7 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from taskyard.kit.console import Show
 
@@ -31,3 +32,17 @@ def test_a_line_that_is_wrapped_stays_in_its_column(shown: tuple[Show, io.String
         "  no word is as long as\n"
         "  /this/one/which/must/be/broken\n"
     )
+
+
+def test_a_table_that_is_too_wide_is_wrapped_and_never_cut(shown: tuple[Show, io.StringIO]) -> None:
+    """Neither a heading nor a name may end in dots."""
+    show, screen = shown
+    table = Table(box=None, pad_edge=False)
+    for heading in ("sent", "task", "state", "result"):
+        table.add_column(heading)
+    table.add_row("4", "src.worker.emails.send_email", "FAILURE", "NotRegistered")
+    show.table(table)
+    lines = screen.getvalue().splitlines()
+    assert lines[0].split() == ["sent", "task", "state", "result"]
+    assert "…" not in screen.getvalue()
+    assert max(map(len, lines)) <= 40

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any, TextIO
 
-from rich.console import Console, RenderableType
+from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from taskyard.errors import OutputLost
@@ -101,7 +102,10 @@ class Show:
         """Print a command that the learner can type."""
         self._console.print(Text(f"  $ {line}", style="cyan"), soft_wrap=True)
 
-    def table(self, table: RenderableType) -> None:
+    def table(self, table: Table) -> None:
+        """Print a table; what is too long for its column goes on below, and nothing is cut."""
+        for column in table.columns:
+            column.overflow = "fold"
         self._console.print(table)
 
     def markdown(self, text: str) -> None:

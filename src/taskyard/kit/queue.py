@@ -91,7 +91,7 @@ class Queues:
         """Return a table of the three places, with the key of each and the number of entries."""
         table = Table(box=None, pad_edge=False)
         for heading, justify in (("place", "left"), ("key in Redis", "left"), ("holds", "right")):
-            table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+            table.add_column(heading, justify=justify)  # type: ignore[arg-type]
         for name, messages in self.waiting.items():
             table.add_row("waiting", name, _count(len(messages), "message"))
         if not self.waiting:
