@@ -7,15 +7,17 @@ import os
 import re
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from taskyard.course import Course
+from taskyard.deadline import until
 from taskyard.errors import TaskyardError
 from taskyard.learner.jupyter import lab_command, lab_environment, lay_out
 
@@ -223,21 +225,16 @@ def test_jupyterlab_starts_behind_a_token_on_the_first_notebook(
 
 def address(log: Path) -> str:
     """Return the URL that JupyterLab prints."""
-    end = time.monotonic() + START_S
-    while not (found := re.search(r"http://127\S+token=\w+", log.read_text())):
-        assert time.monotonic() < end, log.read_text()
-        time.sleep(0.05)
-    return found[0]
+    printed = partial(re.search, r"http://127\S+token=\w+")
+    return until(lambda: printed(log.read_text()), "its address", START_S, log.read_text)[0]
 
 
 def open_when_ready(url: str) -> str:
     """Return a page; JupyterLab prints its address a moment before it listens."""
-    end = time.monotonic() + START_S
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                return str(answer.read(), "utf-8")
-        except urllib.error.URLError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
+
+    def answer() -> str:
+        with suppress(urllib.error.URLError), urllib.request.urlopen(url, timeout=10) as page:
+            return str(page.read(), "utf-8")
+        return ""
+
+    return until(answer, f"an answer of {url}", START_S)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import nbformat
 import pytest
 
 from taskyard.course import Course
+from taskyard.deadline import until
 from taskyard.learner.jupyter import lab_command, lab_environment, lay_out
 from taskyard.notebook.build import build
 
@@ -109,13 +110,12 @@ def address(course: Course, tmp_path: Path) -> Iterator[str]:
     with log.open("wb") as stderr:
         command = lab_command(course, desk, environment, options)
         server = subprocess.Popen(command, env=environment, stderr=stderr)
-    end = time.monotonic() + START_S
-    while not (found := re.search(r"http://127\S+token=\w+", log.read_text())):
-        assert time.monotonic() < end, log.read_text()
-        time.sleep(0.05)
-    yield found[0]
-    server.terminate()
-    server.wait(START_S)
+    printed = partial(re.search, r"http://127\S+token=\w+")
+    try:
+        yield until(lambda: printed(log.read_text()), "its address", START_S, log.read_text)[0]
+    finally:
+        server.terminate()
+        server.wait(START_S)
 
 
 def test_the_first_notebook_opens_runs_as_committed_and_no_request_leaves_the_machine(
