@@ -56,3 +56,18 @@ def test_a_result_without_its_app_is_explained(tmp_path: Path) -> None:
     assert "DisabledBackend" in raised.value.saw
     assert "write `app.AsyncResult(id)`" in raised.value.saw
     assert raised.value.look_at == f"endpoint.py:{line + 1}"
+
+
+def test_a_host_that_nobody_has_is_explained(tmp_path: Path) -> None:
+    """Celery says that it must be restarted, which does not help."""
+    folder = Course.discover().lab("first-task").assemble("solution", tmp_path / "lab")
+    compose = folder / "compose.yaml"
+    text = compose.read_text(encoding="utf-8")
+    compose.write_text(text.replace("redis://redis:6379/1", "redis://rediss:6379/1"))
+    with (
+        Stack(folder, "local", publish={"shop": 8000}) as stack,
+        pytest.raises(Unmet) as raised,
+    ):
+        ask(stack, "shop", 8000, "/orders", ["a@example.com"])
+    assert "must be restarted" in raised.value.saw
+    assert "no Redis answers at the address of its result backend" in raised.value.saw

@@ -22,6 +22,8 @@ _SLIPS = {
 _MEANINGS = {
     "'DisabledBackend' object": "`AsyncResult(id)` knows no result backend, because it knows no "
     "app: write `app.AsyncResult(id)`",
+    "The Celery application must be restarted": "no Redis answers at the address of its result "
+    "backend: is its host the name of a service in compose.yaml?",
 }
 
 
