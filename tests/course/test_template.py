@@ -180,6 +180,7 @@ def test_a_new_chapter_passes_the_content_tests_apart_from_its_todos(tmp_path: P
         *pages,
         "tests/real_anki.py",
         "tests/started.py",
+        "tests/proved.py",
         "docs",
         "conftest.py",
         "pyproject.toml",
