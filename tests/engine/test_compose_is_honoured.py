@@ -205,7 +205,7 @@ SAID: list[tuple[str, Mapping[str, Any], Mapping[str, Any], str]] = [
         "services.*.depends_on.*.required",
         {"depends_on": {"redis": {"condition": "service_started", "required": False}}},
         {},
-        "where it is not `required`",
+        "if it is not `required`",
     ),
     (
         "services.*.depends_on.*.restart",

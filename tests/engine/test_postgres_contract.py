@@ -403,7 +403,9 @@ def test_a_mount_that_is_no_place_of_the_server_is_refused(tmp_path: Path) -> No
     text = COMPOSE.replace(
         "./scripts:/docker-entrypoint-initdb.d", "./own.conf:/etc/postgresql.conf"
     )
-    with pytest.raises(TaskyardError, match=r"`/etc/postgresql.conf`, which is no place"):
+    with pytest.raises(
+        TaskyardError, match=r"`/etc/postgresql.conf`, which does not exist on this machine"
+    ):
         held(project(tmp_path / "lab", text), "local")
 
 
