@@ -207,6 +207,29 @@ def test_an_error_of_the_demo_s_own_is_shown_whole(tmp_path: Path) -> None:
         runner.demo(Choice("local", "you asked for it"), keep=False)
 
 
+def test_a_demo_that_waits_in_vain_for_a_task_names_the_slip_in_it(tmp_path: Path) -> None:
+    """The worker goes on after it, and the demo's wait is over in the end."""
+    demo = (
+        "from taskyard.deadline import until\n"
+        "def demo(stack, show):\n"
+        '    stack.wait_log("shop", "KeyError: 1")\n'
+        '    until(lambda: None, "a result", 0, control=lambda: 1)\n'
+    )
+    command = (
+        "import tasks, time, traceback\n"
+        "try: tasks.send()\n"
+        "except Exception: traceback.print_exc()\n"
+        "time.sleep(600)"
+    )
+    compose = {"services": {"shop": {"image": "shop", "command": ["python", "-uc", command]}}}
+    runner = runner_of(tmp_path, demo, json.dumps(compose))
+    (tmp_path / "files" / "tasks.py").write_text("def send():\n    {}[1]\n")
+    with pytest.raises(TaskyardError, match=r"for a result; .*KeyError: 1") as raised:
+        runner.demo(Choice("local", "you asked for it"), keep=False)
+    (fault,) = raised.value.faults
+    assert (fault.path, fault.line) == (tmp_path / "files" / "tasks.py", 2)
+
+
 @pytest.mark.parametrize("gone", ["compose.yaml", "tasks.py"])
 def test_a_demo_says_how_a_deleted_file_comes_back(tmp_path: Path, gone: str) -> None:
     """It holds whatever goes wrong without it."""

@@ -76,10 +76,15 @@ def _line(file: Path, number: int) -> str:
     return lines[number - 1].strip() if number <= len(lines) else ""
 
 
+def at(place: str, fault: Fault, folder: Path) -> Fault:
+    """Move a fault to a place in the learner's files, such as `tasks.py:12`, if there is one."""
+    file, _, line = place.rpartition(":")
+    return replace(fault, path=folder / file, line=int(line)) if file else fault
+
+
 def located(fault: Fault, log: str, folder: Path) -> Fault:
     """Move a fault to the line of the learner's own files that a log ends at, if there is one."""
-    file, _, line = place_in(log, folder).rpartition(":")
-    return replace(fault, path=folder / file, line=int(line)) if file else fault
+    return at(place_in(log, folder), fault, folder)
 
 
 def missing_from(folder: Path, lab: Path) -> str:

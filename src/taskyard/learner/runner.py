@@ -18,7 +18,7 @@ from taskyard.engine import Choice
 from taskyard.engine.kept import KeptRun, find_kept
 from taskyard.engine.reports import failure
 from taskyard.errors import Fault, TaskyardError, Told
-from taskyard.kit.blame import located, missing_from, place_in
+from taskyard.kit.blame import at, located, missing_from, place_in, slip_in
 from taskyard.kit.console import Show
 from taskyard.kit.contract import Contract, load
 from taskyard.kit.stack import COMPOSE_FILE, Stack, project_prefix, temporary_folder
@@ -167,8 +167,10 @@ class Runner:
             if not is_late:
                 raise
             hint = f"try once more; if it stays so: make doctor, and make check-{self._lab.number}"
-            said = f"{error}; {stack.last_words()}"
-            raise TaskyardError(said, path=stack.project.path, hint=hint) from error
+            said = Fault(f"{error}; {stack.last_words()}", stack.project.path, hint=hint)
+            logs = map(stack.logs, stack.project.services)
+            slips = filter(None, (slip_in(log, self._folder)[0] for log in logs))
+            raise TaskyardError.of([at(next(slips, ""), said, self._folder)]) from error
 
     def _end(self, stack: Stack, keep: bool) -> None:
         if keep:
