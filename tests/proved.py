@@ -120,7 +120,7 @@ def pytest_terminal_summary(
             inputs[case[0]] = told["inputs"]
             if told["proved"]:
                 drawn.append("-".join(case))
-    if config.getoption("proof"):
+    if config.getoption("proof") and came_out:
         renew(RECORD, came_out, inputs)
         terminalreporter.section("proved")
         terminalreporter.write_line(f"{sum(came_out.values())} variants: {RECORD.name} says which")
