@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from terminal import Terminal
 
 from taskyard.course import Course
 from taskyard.deadline import until
@@ -238,3 +239,20 @@ def open_when_ready(url: str) -> str:
         return ""
 
     return until(answer, f"an answer of {url}", START_S)
+
+
+def test_ctrl_c_ends_jupyterlab_and_nothing_is_asked(tmp_path: Path) -> None:
+    """As the line says that it prints first."""
+    folders = {
+        f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "DATA", "RUNTIME")
+    }
+    unseen = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    env = {**unseen, **folders, "TASKYARD_WORK": str(tmp_path / "work")}
+    command = [sys.executable, "-m", "taskyard", "start", "--ServerApp.port=0"]
+    server = Terminal(command, env)
+    server.wait_for("Ctrl-C ends it")
+    server.wait_for("/lab/tree/")
+    server.type("\x03")
+    status, told = server.end()
+    assert status == 0
+    assert "[n]" not in told
