@@ -34,6 +34,8 @@ BROWSERS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
 
+BROWSER_START_MS = 180_000.0
+
 BUSY = pytest.StashKey[list["subprocess.Popen[bytes]"]]()
 SPIN = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
 
@@ -118,7 +120,9 @@ def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        started = playwright.chromium.launch(
+            executable_path=chromium(), args=["--no-sandbox"], timeout=BROWSER_START_MS
+        )
         yield started
         started.close()
 

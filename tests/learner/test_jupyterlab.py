@@ -67,8 +67,9 @@ Path("nowhere").read_text()
 """
 
 START_S = 60.0
-PATIENTLY: Any = {"timeout": 180_000, "polling": 250}
-"""Asked by the clock, and not with each picture: a busy machine draws few."""
+PATIENT_MS = 180_000
+BY_THE_CLOCK: Any = {"polling": 250}
+"""A condition is asked for so often, and not with each picture: a busy machine draws few."""
 
 RAN = """() => {
   const panel = window.jupyterapp.shell.currentWidget;
@@ -129,16 +130,17 @@ def test_the_first_notebook_opens_runs_as_committed_and_no_request_leaves_the_ma
             outside.append(request.url)
 
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    page.set_default_timeout(PATIENT_MS)
     page.on("request", note)
     page.goto(address)
-    page.wait_for_function(READY, **PATIENTLY)
+    page.wait_for_function(READY, **BY_THE_CLOCK)
     page.locator(".jp-RenderedMermaid img").wait_for()
     dialogs = page.locator(".jp-Dialog, .Toastify__toast").count()
     link = page.get_by_role("link", name="the lab").get_attribute("href")
     opened = page.evaluate(CELLS)
     page.screenshot(path=tmp_path / "opened.png")
     page.evaluate(COMMAND, "notebook:run-all-cells")
-    page.wait_for_function(RAN, **PATIENTLY)
+    page.wait_for_function(RAN, **BY_THE_CLOCK)
     ran = page.evaluate(CELLS)
     page.screenshot(path=tmp_path / "ran.png")
     page.close()
@@ -153,9 +155,9 @@ def test_the_first_notebook_opens_runs_as_committed_and_no_request_leaves_the_ma
 def test_jupyterlab_is_dark_where_the_system_is(address: str, browser: Browser) -> None:
     """Without a look into its settings, and from the first picture on."""
     page = browser.new_page(color_scheme="dark")
+    page.set_default_timeout(PATIENT_MS)
     page.goto(address)
-    dark = page.locator("body[data-jp-theme-light='false']")
-    dark.wait_for(state="attached", timeout=PATIENTLY["timeout"])
+    page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
     page.close()
 
 
