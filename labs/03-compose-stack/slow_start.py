@@ -151,7 +151,7 @@ class Start(threading.Thread):
     def api_has_begun(self) -> bool:
         """Tell whether the API's container has been started; until then it is `created`."""
         api = self.replica("api")
-        begun = api is not None and (api.state != "exited" or api.exit_code is not None)
+        begun = api is not None and api.state != "created"
         if begun and self._api_began_s is None:
             self._api_began_s = time.monotonic()
         return begun

@@ -1,4 +1,4 @@
-"""The demo of lab 09 runs two beats in one folder on the local engine, and tears no file."""
+"""The demo of lab 09 runs two beats on the local engine: no file is torn, and a guard is one."""
 
 from __future__ import annotations
 
@@ -42,16 +42,44 @@ class SlowDisk(PersistentScheduler):
 app.conf.beat_scheduler = SlowDisk
 """
 
+GUARD = """
 
-def test_two_beats_that_would_tear_their_file_are_compared(tmp_path: Path) -> None:
-    """With the starter, whose beats begin at once: each sends every tick, whatever the disk."""
+import fcntl
+import sys
+
+if "beat" in sys.argv:
+    lock = open("state/lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit("another one runs")
+"""
+
+
+def demo_of(variant: str, tasks_end: str, folder: Path) -> str:
+    """Return what the demo shows on a variant with more at the end of its `tasks.py`."""
     lab = COURSE.lab("beat")
-    folder = lab.assemble("starter", tmp_path / "lab")
+    lab.assemble(variant, folder)
     with (folder / "tasks.py").open("a") as tasks:
-        tasks.write(SLOW_DISK)
+        tasks.write(tasks_end)
+    compose = folder / "compose.yaml"
+    compose.write_text(compose.read_text().replace(" --pidfile=beat.pid", ""))
     written = io.StringIO()
     runner = Runner(COURSE, lab, Show(written), folder)
     runner.demo(Choice("local", "the test asks for it"), keep=False)
-    (cost,) = re.findall(r"(\d\.\d), one from each beat", written.getvalue())
+    return written.getvalue()
+
+
+def test_two_beats_that_would_tear_their_file_are_compared(tmp_path: Path) -> None:
+    """With the starter, whose beats begin at once: each sends every tick, whatever the disk."""
+    said = demo_of("starter", SLOW_DISK, tmp_path / "lab")
+    (cost,) = re.findall(r"(\d\.\d), one from each beat", said)
     assert 1.5 < float(cost) <= 2
-    assert "1, though" in written.getvalue()
+    assert "1, though" in said
+
+
+def test_a_second_beat_that_ends_by_itself_is_kept_out(tmp_path: Path) -> None:
+    """A guard of the learner's own, without a pid file: whatever it ends with."""
+    said = demo_of("solution", GUARD, tmp_path / "lab")
+    assert "one: your files keep a second beat out" in said
+    assert "1, though" in said

@@ -169,6 +169,7 @@ def test_a_replica_is_unhealthy_after_so_many_failures_an_interval_apart(
             await clock.wait(PROBE_S)
         # The probe that counts is the one that comes after the interval
         assert clock.now == pytest.approx(RETRIES * INTERVAL_S, rel=0.1)
+        await seen(lambda: clock.is_set_for(PROBE_S), "the end of the test that runs now")
         (tmp_path / "good").touch()
         await clock.wait(PROBE_S)
         await seen(lambda: sick.health_state == "healthy", "health")
