@@ -25,9 +25,10 @@ class Edit:
         """Return the text with the change made."""
         return text[: self.start] + self.replacement + text[self.end :]
 
-    def line(self, text: str) -> int:
-        """Return the number of the line that it begins in, from 1."""
-        return text.count("\n", 0, self.start) + 1
+    def place(self, text: str) -> str:
+        """Return the line and the column where it begins, both from 1."""
+        column = self.start - text.rfind("\n", 0, self.start)
+        return f"{text.count(chr(10), 0, self.start) + 1}:{column}"
 
     def told(self, text: str) -> str:
         """Say in one line what was there and what is there now."""

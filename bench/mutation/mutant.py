@@ -46,7 +46,7 @@ def mutants_of(lab: Lab) -> list[Mutant]:
                 meaning = meaning_of(changed)
             except (SyntaxError, ValueError, yaml.YAMLError):
                 continue
-            name = f"{path}:{edit.line(text)}: {edit.operator}: {edit.told(text)}"
+            name = f"{path}:{edit.place(text)}: {edit.operator}: {edit.told(text)}"
             found.setdefault((path, meaning), Mutant(path, name, changed))
     return [one for one in found.values() if one.name != "the solution itself"]
 
