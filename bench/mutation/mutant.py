@@ -33,22 +33,24 @@ class Mutant:
 
 def mutants_of(lab: Lab) -> list[Mutant]:
     """Return every mutant of the files that the solution changes and that still parses."""
-    found: dict[tuple[Path, object], Mutant] = {}
+    found: list[Mutant] = []
     for path, source in sorted(lab.files("solution").items()):
         if not source.is_relative_to(lab.solution):
             continue
         text = source.read_text(encoding="utf-8")
         edits, meaning_of = _kind(path)
-        found[path, meaning_of(text)] = Mutant(path, "the solution itself", text)
+        meanings = {meaning_of(text)}
         for edit in edits(text):
             changed = edit.apply(text)
             try:
                 meaning = meaning_of(changed)
             except (SyntaxError, ValueError, yaml.YAMLError):
                 continue
-            name = f"{path}:{edit.place(text)}: {edit.operator}: {edit.told(text)}"
-            found.setdefault((path, meaning), Mutant(path, name, changed))
-    return [one for one in found.values() if one.name != "the solution itself"]
+            if meaning not in meanings:
+                meanings.add(meaning)
+                name = f"{path}:{edit.place(text)}: {edit.operator}: {edit.told(text)}"
+                found.append(Mutant(path, name, changed))
+    return found
 
 
 def draw(mutants: list[Mutant], count: int, seed: str) -> list[Mutant]:
@@ -74,7 +76,7 @@ def starts(folder: Path) -> bool:
     return True
 
 
-def _kind(path: Path) -> tuple[Callable[[str], Iterator[Edit]], Callable[[str], object]]:
+def _kind(path: Path) -> tuple[Callable[[str], Iterator[Edit]], Callable[[str], str]]:
     """Return the mistakes that are made in such a file, and what says whether two texts differ."""
     if path.suffix == ".py":
         return python.edits, lambda text: ast.dump(ast.parse(text))
