@@ -15,6 +15,7 @@ from processes import left_under
 
 from taskyard.course import Course, Lab
 from taskyard.engine import Choice
+from taskyard.engine.holder import SUPERVISOR
 from taskyard.engine.remains import PROJECT_LABEL
 from taskyard.errors import TaskyardError
 from taskyard.kit.console import Show
@@ -29,7 +30,7 @@ services:
 volumes: {shelf: }
 """
 
-Loss = Literal["the note", "the folder", "a reboot"]
+Loss = Literal["the note", "the folder", "the supervisor", "a reboot"]
 
 
 @pytest.fixture
@@ -50,17 +51,19 @@ def command(lab: Path) -> Runner:
 def lose(prefix: str, loss: Loss) -> str:
     """Take away from the one run under a prefix what tells of it; return its name."""
     (state,) = temporary_folder().glob(f"{prefix}*")
-    if loss == "a reboot":
+    if loss in ("the supervisor", "a reboot"):
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                if any(state.name in word for word in process.cmdline()):
+                _, *command = process.cmdline() or [""]
+                if command[:-1] == SUPERVISOR and state.name in command[-1]:
                     process.kill()
+    if loss == "a reboot":
         ours = f"label={PROJECT_LABEL}={state.name}"
         listed = subprocess.run(
             ["docker", "ps", "-q", "--filter", ours], capture_output=True, text=True
         )
         subprocess.run(["docker", "stop", "-t", "0", *listed.stdout.split()], capture_output=True)
-    if loss == "the note":
+    if loss in ("the note", "the supervisor"):
         (state / "run.json").unlink()
     else:
         shutil.rmtree(state)
@@ -72,6 +75,7 @@ def lose(prefix: str, loss: Loss) -> str:
     [
         ("local", "the note", "redis-1: running"),
         ("local", "the folder", "It cannot be asked: "),
+        ("local", "the supervisor", "It cannot be asked: "),
         pytest.param("docker", "the note", "redis-1: Up", marks=pytest.mark.docker),
         pytest.param("docker", "the folder", "redis-1: Up", marks=pytest.mark.docker),
         pytest.param("docker", "a reboot", "redis-1: Exited", marks=pytest.mark.docker),

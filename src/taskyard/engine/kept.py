@@ -20,7 +20,7 @@ import psutil
 from taskyard.engine.client import docker
 from taskyard.engine.holder import ask_run, end_run, kept_runs
 from taskyard.engine.protocol import ServiceError
-from taskyard.engine.remains import PROJECT_LABEL, About
+from taskyard.engine.remains import PROJECT_LABEL, About, running
 from taskyard.errors import TaskyardError
 
 ASK_S = 10.0
@@ -196,7 +196,8 @@ def find_kept(temporary: Path, prefix: str) -> list[KeptRun]:
     Find the runs that were left running, the newest last.
 
     Each run has a note in its state folder. A reboot may delete temporary files and keep
-    containers, so containers without a note are found by their label.
+    containers, and a killed supervisor leaves processes. What has no note is found by its label or
+    its mark.
 
     Args:
         temporary: The folder that holds the state folders.
@@ -210,23 +211,29 @@ def find_kept(temporary: Path, prefix: str) -> list[KeptRun]:
 
 
 def _without_note(temporary: Path, prefix: str, known: Collection[str]) -> list[About]:
-    """Describe the runs of which only containers are left."""
+    """Describe the runs of which only containers or processes are left."""
+    found = dict.fromkeys(running(prefix), "local") | dict.fromkeys(_in_docker(prefix), "docker")
+    return [
+        About(
+            state=str(temporary / name),
+            project=name,
+            engine=found[name],
+            folder="",
+            remove=[],
+            links=[],
+            volumes=None,
+        )
+        for name in sorted(found.keys() - known)
+    ]
+
+
+def _in_docker(prefix: str) -> list[str]:
+    """Return the projects whose names begin with `prefix`, one for each of their containers."""
     if shutil.which("docker") is None:
         return []
     label = f'{{{{.Label "{PROJECT_LABEL}"}}}}'
     with suppress(ServiceError):  # a lab on the local engine must not fail because Docker hangs
-        done = docker(prefix, "ps", "--all", "--format", label, timeout_s=ASK_S)
-        names = {name for name in done.stdout.split() if name.startswith(prefix)}
-        return [
-            About(
-                state=str(temporary / name),
-                project=name,
-                engine="docker",
-                folder="",
-                remove=[],
-                links=[],
-                volumes=None,
-            )
-            for name in sorted(names.difference(known))
-        ]
+        # The client gets no run's mark, with which another command would take it for a run
+        done = docker("", "ps", "--all", "--format", label, timeout_s=ASK_S)
+        return [name for name in done.stdout.split() if name.startswith(prefix)]
     return []

@@ -102,7 +102,7 @@ def sweep(**marks: str) -> None:
     """
 
     def is_over() -> bool:
-        found = [process for process in psutil.process_iter() if _is_marked(process, marks)]
+        found = [one for one in psutil.process_iter() if marks.items() <= _environment(one).items()]
         for process in found:
             kill_with_children(process)
         return not found
@@ -126,14 +126,18 @@ def kill_with_children(process: psutil.Process) -> None:
             one.kill()
 
 
-def _is_marked(process: psutil.Process, marks: dict[str, str]) -> bool:
-    try:
-        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        environ = process.environ()
-    except (psutil.Error, OSError):
-        return False
-    return all(environ.get(name) == value for name, value in marks.items())
+def running(prefix: str) -> set[str]:
+    """Return the projects whose names begin with `prefix` and of which a process runs."""
+    names = (_environment(process).get(PROJECT_MARK, "") for process in psutil.process_iter())
+    return {name for name in names if name.startswith(prefix)}
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    """Return a process's variables; none if it is this one, has ended, or is another user's."""
+    with contextlib.suppress(psutil.Error, OSError):
+        if process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+            return process.environ()
+    return {}
 
 
 def volume_names(project: Project, run: str) -> list[str]:
