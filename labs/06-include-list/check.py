@@ -40,7 +40,7 @@ sys.dont_write_bytecode = True
 
 @pytest.fixture(scope="module")
 def shop(stack: Stack, folder: Path) -> ModuleType:
-    """The learner's `shop.py`, imported here as a web server would: this process is the shop."""
+    """The learner's `shop.py`, imported as a web server imports it: this process is the shop."""
     for service in stack.project.services.values():
         for name, value in service.environment.items():
             outside = stack.outside(value)
@@ -64,7 +64,7 @@ def app(stack: Stack, shop: ModuleType) -> Iterator[Celery]:
     """
     An app that knows no task, with the shop's broker and result backend.
 
-    The check asks it about the workers; all of them are there.
+    The check questions the workers through it; by then each of them has answered once.
     """
     conf = shop.app.conf
     app = Celery(broker=conf.broker_url, backend=conf.result_backend, set_as_current=False)
@@ -93,12 +93,12 @@ def inspect(app: Celery, stack: Stack, question: str) -> dict[str, Any]:
     workers = max(1, stack.workers())
     answers = getattr(app.control.inspect(timeout=ANSWER_S, limit=workers), question)() or {}
     if len(answers) < workers:
-        raise TimeoutError(f"{len(answers)} of {workers} workers said what is `{question}`")
+        raise TimeoutError(f"{len(answers)} of {workers} workers answered `{question}`")
     return dict(sorted(answers.items()))
 
 
 def registered(app: Celery, stack: Stack) -> dict[str, list[str]]:
-    """Return each task name that a worker knows, and which workers do."""
+    """Return each task name that a worker knows, with the workers that know it."""
     names: dict[str, list[str]] = {}
     for node, known in inspect(app, stack, "registered").items():
         for name in known:
@@ -107,7 +107,7 @@ def registered(app: Celery, stack: Stack) -> dict[str, list[str]]:
 
 
 def queues_read(app: Celery, stack: Stack) -> dict[str, list[str]]:
-    """Return each node's queues."""
+    """Return the queues that each node reads."""
     answers = inspect(app, stack, "active_queues")
     return {node: [queue["name"] for queue in queues] for node, queues in answers.items()}
 
@@ -141,7 +141,7 @@ def test_all_work_is_done(stack: Stack, shop: ModuleType, app: Celery) -> None:
             saw=f"the message of `{name}` waits in the queue `{unread.get(task_id)}`, for ever: "
             f"the workers read {told(read)}",
             expected=expected,
-            look_at="src/worker/app.py and compose.yaml: is it the same queue, letter by letter?",
+            look_at="src/worker/app.py and compose.yaml: is the queue the same, letter by letter?",
         )
     failed = [name for name in TASKS if states[ids[name]] == "FAILURE"]
     unknown = [name for name in failed if is_unknown(app, ids[name])]
@@ -152,7 +152,7 @@ def test_all_work_is_done(stack: Stack, shop: ModuleType, app: Celery) -> None:
             saw="; ".join(about_unknown(name, known) for name in unknown),
             expected=expected,
             look_at="src/worker/app.py, include: a worker knows what its own process imports, "
-            "and a task's name begins with the name that its module was imported by",
+            "and a task's name begins with the name under which its module was imported",
         )
     for name, task_id in ids.items():
         require(
@@ -165,7 +165,7 @@ def test_all_work_is_done(stack: Stack, shop: ModuleType, app: Celery) -> None:
 
 
 def is_unknown(app: Celery, task_id: str) -> bool:
-    """Whether a task failed because its worker had no such task."""
+    """Tell whether a task failed because its worker did not know it."""
     return type(app.AsyncResult(task_id).result).__name__ == "NotRegistered"
 
 
@@ -176,7 +176,7 @@ def about_unknown(name: str, known: dict[str, list[str]]) -> str:
     if alike:
         return f"a worker threw `{name}` away, and knows it as {told(alike)}"
     if module in sys.modules:
-        return f"a worker threw `{name}` away: the shop has imported `{module}`, no worker has"
+        return f"a worker threw `{name}` away: the shop has imported `{module}`, but no worker has"
     return f"a worker threw `{name}` away: no worker knows a `{function}`"
 
 
@@ -197,14 +197,14 @@ def test_one_name(stack: Stack, app: Celery) -> None:
         did=did,
         saw=f"one function under two names: {told(twice)}",
         expected=expected,
-        look_at="src/worker/app.py, include: by which name is the module imported?",
+        look_at="src/worker/app.py, include: under which name is the module imported?",
     )
     require(
         not more,
         did=did,
         saw=f"more names than the shop sends: {told(more)}",
         expected=expected,
-        look_at="who sends these? The shop's tasks have their names already",
+        look_at="who sends these? The shop's tasks already have their names",
     )
 
 
@@ -217,16 +217,16 @@ def test_pool_processes(stack: Stack, app: Celery) -> None:
         count == PROCESSES,
         did="asked each worker for its pool processes",
         saw=f"{count}: " + ", ".join(f"{many} in `{node}`" for node, many in pools.items()),
-        expected=f"{PROCESSES} in all: one more module to import takes no process more",
+        expected=f"{PROCESSES} in all: importing one more module takes no further process",
         look_at="compose.yaml: --concurrency, or --autoscale, of each worker",
     )
 
 
 def processes(stats: Mapping[str, Any]) -> int:
     """
-    Count the processes that run a worker's tasks, when its pool has grown to its full size.
+    Count the processes that run a worker's tasks once its pool has grown to its full size.
 
-    Threads are in the worker's own process: that is one, as for `solo`, which says so itself.
+    Threads run in the worker's own process, which counts as one; `solo` reports that one itself.
     """
     pool, scaler = stats["pool"], stats.get("autoscaler") or {"max": 0}
     return max(len(pool["processes"]), scaler["max"]) if "processes" in pool else 1
@@ -242,8 +242,8 @@ def test_no_email_waits(stack: Stack, shop: ModuleType, app: Celery) -> None:
         did="asked each worker which queues it reads",
         saw=f"{told(shared)} is read by two: "
         + ", ".join(f"`{node}` reads {told(names)}" for node, names in read.items()),
-        expected="each queue has a worker of its own: one that is busy with an import must not "
-        "fetch e-mails",
+        expected="each queue has a worker of its own: a worker that is busy with an import must "
+        "not fetch e-mails",
         look_at="compose.yaml: --queues of each worker; without it a worker reads `celery`",
     )
     uploads = [f"slow-{number}.csv" for number in range(PROCESSES)]
@@ -251,7 +251,7 @@ def test_no_email_waits(stack: Stack, shop: ModuleType, app: Celery) -> None:
         try:
             for name in uploads:
                 shop.start_import(name)
-            # The row is gone when an import has taken it: a worker that is busy may say nothing
+            # The row is gone once an import has taken it; a busy worker may not answer any question
             shop.add_rows(uploads[0], "41")
             until(lambda: not uploaded.exists(f"upload:{uploads[0]}"), "an import to begin")
             report = shop.close_day("2026-11-24")
@@ -301,14 +301,14 @@ def sent_during_imports(app: Celery, emails: set[str]) -> None:
     require(
         not where,
         did=did,
-        saw=f"{len(gone)} of them reached no worker in {ANSWER_S:g} s, waiting in {told(where)}",
+        saw=f"{len(gone)} of them reached no worker in {ANSWER_S:g} s; they wait in {told(where)}",
         expected=expected,
         look_at=look_at,
     )
     require(
         not gone,
         did=did,
-        saw=f"{len(gone)} of them came to a worker that runs an import, and wait there",
+        saw=f"{len(gone)} of them came to a worker that runs an import, and they wait there",
         expected=expected,
         look_at=look_at,
     )

@@ -1,4 +1,4 @@
-"""Lab 06: a worker that includes one module of three, then all; then a queue for e-mails."""
+"""Lab 06: a worker that includes one of three modules, then all three; then a queue for e-mails."""
 
 import threading
 from collections import Counter
@@ -51,14 +51,14 @@ def demo(stack: Stack, show: Show) -> None:
     app = Celery(broker=broker, backend=results, set_as_current=False)
     show.say()
     show.say(
-        "Your own workers have nothing to do meanwhile: the demo sends to queues of its own, and "
-        "runs workers of its own beside yours, with your modules."
+        "Your own workers have nothing to do meanwhile: the demo sends to its own queues, and runs "
+        "its own workers beside yours, with your modules."
     )
     one = one_module(stack, app, show)
     with worker(stack, app, show, "three-modules", MODULES, 2, ALL):
         three = three_modules(stack, app, show)
         show.say()
-        show.say("What each of the two was, besides its modules:")
+        show.say("What each of the two workers consisted of:")
         show.table(processes(("one module", one), ("three modules", three)))
         predicted = own_queue(show)
         together = record(stack, app, show, "one queue", ALL)
@@ -76,7 +76,7 @@ def demo(stack: Stack, show: Show) -> None:
 
 
 def run(stack: Stack, program: str, *arguments: str) -> Completed:
-    """Run a program of the demo's own where one of your workers runs."""
+    """Run one of the demo's own programs where one of your workers runs."""
     service = stack.worker_replicas()[0].service
     return stack.exec(service, ["python", "-c", program, *arguments], timeout_s=120.0)
 
@@ -99,7 +99,7 @@ def worker(
     size: int,
     queue: str,
 ) -> Iterator[list[Completed]]:
-    """Run a worker of the demo's own with these modules; what it wrote is there at its end."""
+    """Run a worker of the demo's own with these modules; the list has its output at the end."""
     done: list[Completed] = []
     arguments = (node, str(size), queue, *modules)
 
@@ -123,7 +123,7 @@ def answers(app: Celery, node: str) -> bool:
 
 
 def send(app: Celery, each: int) -> list[AsyncResult]:
-    """Send so many imports, e-mails and reports to the demo's queue, in turns."""
+    """Send `each` imports, e-mails and reports to the demo's queue, in turn."""
     with redis.Redis.from_url(app.conf.result_backend) as store:
         for number in range(each):
             store.rpush(f"upload:demo-{number}.csv", "41", "")
@@ -135,7 +135,7 @@ def send(app: Celery, each: int) -> list[AsyncResult]:
 
 
 def fates(handles: Sequence[AsyncResult]) -> Table:
-    """Count what became of each kind of task; `send` sends them in turns."""
+    """Count how the tasks of each kind ended; `send` sends the kinds in turn."""
     table = Table(box=None, pad_edge=False)
     for heading in ("sent", "task", "state", "result"):
         table.add_column(heading)
@@ -149,15 +149,15 @@ def fates(handles: Sequence[AsyncResult]) -> Table:
 
 
 def one_module(stack: Stack, app: Celery, show: Show) -> dict[str, object]:
-    """Show what a worker does with messages whose task it does not know."""
+    """Show what a worker does with tasks that it does not know; return its statistics."""
     handles = send(app, EACH)
     show.say()
-    show.say(f"{len(handles)} messages, and no worker that reads their queue. Redis holds:")
+    show.say(f"{len(handles)} messages are sent, and no worker reads their queue. Redis holds:")
     show.table(look(app.conf.broker_url, app.conf.result_backend).table())
     show.say()
     predicted = show.predict(
-        f"a worker comes that includes {MODULES[0]} and nothing else. How many messages wait "
-        "when it is done?"
+        f"a worker starts that includes {MODULES[0]} and nothing else. How many messages "
+        "still wait when it is done?"
     )
     with worker(stack, app, show, "one-module", MODULES[:1], 2, ALL) as done:
         with show.step("reading its queue"):
@@ -168,11 +168,11 @@ def one_module(stack: Stack, app: Celery, show: Show) -> dict[str, object]:
             )
         stats = stats_of(app, "one-module@demo")
     waiting = sum(map(len, seen.waiting.values()))
-    show.compare(predicted, f"{waiting}: it took all, and ran {EACH}")
+    show.compare(predicted, f"{waiting}: it took them all, and ran {EACH}")
     show.say()
     show.table(fates(handles))
     show.say()
-    show.say("Of each of the others it wrote, as an error:")
+    show.say("For each of the others it logged an error:")
     lines = (done[0].stdout + done[0].stderr).splitlines() if done else []
     said = [line.strip() for line in lines if "unregistered" in line or "discarded" in line]
     show.raw("\n".join(f"  {line}" for line in dict.fromkeys(said[:2])))
@@ -180,10 +180,10 @@ def one_module(stack: Stack, app: Celery, show: Show) -> dict[str, object]:
 
 
 def three_modules(stack: Stack, app: Celery, show: Show) -> dict[str, object]:
-    """Show that a worker which knows the tasks comes too late, and what it is."""
+    """Show that a worker that knows the tasks comes too late; return its statistics."""
     before = len(look(app.conf.broker_url, app.conf.result_backend).results)
     show.say()
-    predicted = show.predict("now one comes that includes all three. What does it run first?")
+    predicted = show.predict("now a worker starts that includes all three. What does it run first?")
     with show.step("the same twelve again"):
         handles = send(app, EACH)
         wait_for(
@@ -191,7 +191,7 @@ def three_modules(stack: Stack, app: Celery, show: Show) -> dict[str, object]:
             app.conf.broker_url,
             app.conf.result_backend,
         )
-    show.compare(predicted, "what was sent anew; the lost messages are nowhere")
+    show.compare(predicted, "the tasks that were sent anew; the lost messages are gone")
     show.say()
     show.table(fates(handles))
     return stats_of(app, "three-modules@demo")
@@ -215,11 +215,11 @@ def processes(*workers: tuple[str, dict[str, object]]) -> Table:
 
 
 def own_queue(show: Show) -> str:
-    """Say what comes, and ask for a prediction."""
+    """Say what comes next, and ask for a prediction."""
     show.say()
     show.say(
-        f"{IMPORTS} imports, then {EACH} e-mails. Two pool processes: first those of this worker, "
-        "with one queue; then of two workers, with a queue each."
+        f"{IMPORTS} imports, then {EACH} e-mails, for two pool processes: first both in this "
+        "worker, with one queue; then one in each of two workers, with a queue each."
     )
     return show.predict("how many e-mails are sent before the last import begins?")
 
@@ -255,4 +255,4 @@ def your_workers(stack: Stack, app: Celery, show: Show) -> None:
         show.raw("\n".join(f"    {name}" for name in sorted(known[node])))
     missing = set(TASKS) - {name for names in known.values() for name in names}
     if missing:
-        show.say(f"What the shop sends and none of them knows: {', '.join(sorted(missing))}.")
+        show.say(f"The shop sends tasks that none of them knows: {', '.join(sorted(missing))}.")

@@ -20,46 +20,46 @@ from taskyard.topics.replicas.routes import queues_of
 PRICES, PHOTO = "tasks.fetch_prices", "tasks.shrink_photo"
 
 SENT = 20
-"""More than three workers with one slot each can hold: so it does not matter who holds which."""
+"""More than three workers with one slot each can hold, so it does not matter which holds what."""
 AT_ONCE = 3
 WAITING = 4
 SHORT = 10
 STILL_S = 5.0
-"""Every worker has answered by then: one that takes nothing for so long has a reason."""
+"""Every worker has answered by then; one that takes nothing for that long has a reason."""
 STEP_S = 0.02
 DEADLINE_S = 30.0
 PHOTOS_CPUS = 1.0
 OWN = ("tasks.", "celery.")
 NO_LIMIT = (
-    "celeryconfig.py, worker_prefetch_multiplier: 0 is no limit: a worker may hold all of them"
+    "celeryconfig.py, worker_prefetch_multiplier: 0 means no limit, so a worker may hold them all"
 )
 
 
 @dataclass(frozen=True)
 class Node:
-    """One worker, as it answers through the broker; several may have one name."""
+    """One worker, as it answers through the broker; several may share one name."""
 
     name: str
     said: Any
 
     @property
     def slots(self) -> int:
-        """Return how many tasks it runs at once, or may when its pool has grown, from `stats`."""
+        """Return how many tasks it can run at once when its pool is fully grown, from `stats`."""
         scaler = self.said.get("autoscaler") or {"max": 0}
         return max(self.said["pool"]["max-concurrency"], scaler["max"])
 
     @property
     def ahead(self) -> float:
-        """Return how many messages it may hold for each slot, from `stats`; 0 is any number."""
+        """Return how many messages it may hold for each slot, from `stats`; 0 means any number."""
         return self.said["prefetch_count"] / self.said["pool"]["max-concurrency"]
 
 
 class Suppliers:
     """
-    The shop's tasks that wait, and those whom they wait for: a gate for each task.
+    The suppliers that the shop's tasks wait for: a gate for each task, which the check opens.
 
     Attributes:
-        queues: Where the shop sends its tasks: the task's name to the queue's.
+        queues: Where the shop sends its tasks, as a map from a task's name to its queue's.
     """
 
     def __init__(self, stack: Stack) -> None:
@@ -76,16 +76,16 @@ class Suppliers:
             self.app.send_task(PRICES, (name,))
 
     def asked(self) -> list[str]:
-        """Name those whose task has begun, in order."""
+        """Name the suppliers whose task has begun, in order."""
         return list(self._store.lrange("asked", 0, -1))
 
     def answer(self, *names: str) -> None:
-        """Let the tasks of these end."""
+        """Let the tasks of these suppliers end."""
         for name in names:
             self._store.rpush(f"answer:{name}", "10.00")
 
     def begun(self, wanted: int) -> int:
-        """Wait until as many tasks have begun, or no further one begins; return how many have."""
+        """Wait until `wanted` tasks have begun, or no further one begins; return how many have."""
         seen, since = -1, time.monotonic()
         while (count := len(self.asked())) < wanted and time.monotonic() - since < STILL_S:
             if count != seen:
@@ -94,15 +94,15 @@ class Suppliers:
         return count
 
     def clear(self, total: int) -> None:
-        """Wait until all that was sent has ended, and forget it."""
+        """Wait until all `total` tasks have ended, and forget them."""
         until(lambda: len(self.asked()) == total, f"{total} tasks to begin", DEADLINE_S)
-        # One that is acknowledged early may still be on its way from asking to its answer
+        # A task that is acknowledged early may have asked, and not yet read its answer
         until(lambda: not self._store.keys("answer:*"), "the answers to be taken", DEADLINE_S)
         wait_for(lambda seen: seen.is_quiet, self.broker, timeout_s=DEADLINE_S)
         self._store.flushdb()
 
     def nodes(self, workers: int, question: str = "ping") -> list[Node]:
-        """Ask until as many workers have answered at once."""
+        """Ask until that many workers answer at the same time."""
 
         def ask() -> list[Node]:
             answers: list[Mapping[str, Any]] = (
@@ -117,12 +117,12 @@ class Suppliers:
             raise Unmet(
                 did=f"asked the {workers} workers of compose.yaml for a sign of life",
                 saw="fewer of them answered through the broker",
-                expected="every one",
+                expected="an answer from each of them",
                 look_at="compose.yaml: the commands, and BROKER_URL",
             ) from None
 
     def of_queue(self, queue: str, workers: int) -> list[Node]:
-        """Return what the workers that take from a queue tell about themselves."""
+        """Return the workers that take from a queue, with what they report about themselves."""
         takers = {
             node.name
             for node in self.nodes(workers, "active_queues")
@@ -133,7 +133,7 @@ class Suppliers:
 
 @pytest.fixture(scope="module")
 def suppliers(stack: Stack) -> Suppliers:
-    """The suppliers of the learner's shop; its workers are there."""
+    """The suppliers of the learner's shop, once its workers have answered."""
     return Suppliers(stack)
 
 
@@ -150,8 +150,8 @@ def test_three_at_once(stack: Stack, suppliers: Suppliers) -> None:
     require(
         running >= AT_ONCE or not learned,
         did=did,
-        saw=f"{running} at once: the workers know {len(learned)} tasks more, "
-        "and have no slot more to run them in",
+        saw=f"{running} at once: the workers know {len(learned)} more tasks, "
+        "and have no more slots to run them in",
         expected=expected,
         look_at="celeryconfig.py, include: a list of what a worker can do, not of workers",
     )
@@ -165,8 +165,8 @@ def test_three_at_once(stack: Stack, suppliers: Suppliers) -> None:
         require(
             begun - answered >= AT_ONCE,
             did=f"let {answered} of {SENT} tasks end, one after the other",
-            saw=f"{begun - answered} that run, while {SENT - begun} wait",
-            expected=f"{AT_ONCE} that run: the next begins when one has ended",
+            saw=f"{begun - answered} running, while {SENT - begun} wait",
+            expected=f"{AT_ONCE} running: when one ends, the next begins",
             look_at=NO_LIMIT if hoards else "celeryconfig.py: which worker holds those that wait?",
         )
     ended = suppliers.asked()[: SENT - AT_ONCE - WAITING]
@@ -179,9 +179,9 @@ def test_no_more_photos_than_cpus(stack: Stack, suppliers: Suppliers) -> None:
     queue = suppliers.queues[PHOTO]
     require(
         queue != suppliers.queues[PRICES],
-        did="asked the shop's app where it sends a photo, and where a question for prices",
+        did="asked the shop's app where it sends a photo, and where it sends a request for prices",
         saw=f"both to `{queue}`",
-        expected="a queue of their own for photos: what computes waits for its CPU alone",
+        expected="a queue of their own for photos: such a task waits for its CPU and nothing else",
         look_at="celeryconfig.py, task_routes",
     )
     found = suppliers.of_queue(queue, stack.workers())
@@ -189,7 +189,7 @@ def test_no_more_photos_than_cpus(stack: Stack, suppliers: Suppliers) -> None:
         found,
         did="asked every worker which queues it takes from",
         saw=f"none takes from `{queue}`",
-        expected="one that computes the photos",
+        expected="one worker that computes the photos",
         look_at="celeryconfig.py, task_routes; compose.yaml, photos: --queues",
     )
     definition = stack.project.services.get("photos")
@@ -198,17 +198,17 @@ def test_no_more_photos_than_cpus(stack: Stack, suppliers: Suppliers) -> None:
         limit == PHOTOS_CPUS,
         did="read how many CPUs compose.yaml lets `photos` use",
         saw=f"{limit:g}" if limit else "no limit",
-        expected=f"{PHOTOS_CPUS:g}, as in the starter: the shop has no other for its photos",
-        look_at="compose.yaml, photos: limits, which stays as it is",
+        expected=f"{PHOTOS_CPUS:g}, as in the starter: the shop has no other CPU for its photos",
+        look_at="compose.yaml, photos: limits, which must stay as it is",
     )
     slots = sum(node.slots for node in found)
     containers = sum(replica.service == "photos" for replica in stack.ps())
     cpus = max(1, min(os.cpu_count() or 1, int(PHOTOS_CPUS * containers)))
     require(
         slots <= cpus,
-        did=f"counted the slots of the workers that take from `{queue}`, grown to their full size",
+        did=f"counted the slots of the workers that take from `{queue}`, at their full size",
         saw=f"{slots}, which take turns on {cpus} CPU",
-        expected=f"at most {cpus}: a photo is computing, and nothing else",
+        expected=f"at most {cpus}: a task that shrinks a photo only computes",
         look_at="compose.yaml, photos: --concurrency or --autoscale, whatever the pool is made of",
     )
     suppliers.app.send_task(PHOTO, ("teapot.jpg",)).get(DEADLINE_S)
@@ -224,7 +224,7 @@ def test_worker_scales(stack: Stack, suppliers: Suppliers) -> None:
                 did="scaled `worker` to 2",
                 saw="; ".join(fault.what for fault in error.faults),
                 expected="two containers that both take tasks",
-                look_at="compose.yaml, worker: what is there that only one can have?",
+                look_at="compose.yaml, worker: what does it have that only one container can have?",
             ) from None
     suppliers.nodes(stack.workers())
 
@@ -237,9 +237,9 @@ def test_node_names_differ(stack: Stack, suppliers: Suppliers) -> None:
         not twice,
         did="asked every worker for its name",
         saw=f"{len(names)} answers, and {names.count(twice[0]) if twice else 0} of them from "
-        f"`{', '.join(twice)}`: what is said to one is done by all of them",
+        f"`{', '.join(twice)}`: what you tell one of them, all of them do",
         expected=f"{len(names)} names",
-        look_at="compose.yaml, worker: --hostname; what does Celery write when you leave it out?",
+        look_at="compose.yaml, worker: --hostname; what does Celery choose without it?",
     )
 
 
@@ -253,8 +253,8 @@ def test_short_waits_for_no_long(stack: Stack, suppliers: Suppliers) -> None:
     suppliers.begun(len(long))
     suppliers.send(*short)
     suppliers.begun(slots)
-    # Whoever has answered has had its turn to take what it wants to hold; a solo one that is busy
-    # takes nothing, and does not answer either
+    # A worker that has answered has had its turn to take what it wants to hold; a solo worker that
+    # is busy takes nothing, and does not answer either
     suppliers.app.control.broadcast("ping", reply=True, timeout=STILL_S, limit=stack.workers())
     suppliers.answer(*short)
     late = len(long) + SHORT - suppliers.begun(len(long) + SHORT)
@@ -266,14 +266,14 @@ def test_short_waits_for_no_long(stack: Stack, suppliers: Suppliers) -> None:
     elif max(ahead) > 1:
         look_at = (
             f"celeryconfig.py: a worker may hold {max(ahead):g} messages for each slot, "
-            "and nobody else can have them"
+            "and no other worker can have them"
         )
     else:
         look_at = (
             "celeryconfig.py: a worker may hold 1 message for each slot; the one that runs "
-            "is acknowledged already, so it holds one more"
+            "is already acknowledged, so the worker holds one more"
         )
     did = f"let {len(long)} long tasks begin, in all slots but one, and sent {SHORT} short ones"
-    saw = f"{late} short ones that waited until a long one ended, while the free slot had no work"
-    expected = f"all {SHORT} in the free slot"
+    saw = f"{late} short ones waited until a long one ended, while the free slot had no work"
+    expected = f"all {SHORT} run in the free slot"
     require(not late, did=did, saw=saw, expected=expected, look_at=look_at)

@@ -1,4 +1,4 @@
-"""Lab 07: your workers counted, then three of them, then short imports among a long one."""
+"""Lab 07: count your workers, then run three of them, then send short imports after a long one."""
 
 import threading
 from collections.abc import Iterator
@@ -30,10 +30,10 @@ def demo(stack: Stack, show: Show) -> None:
     broker = stack.url("redis")
     app = Celery("demo", broker=broker, set_as_current=False)
     app.conf.task_routes = queues_of(stack, IMPORT, PHOTO)
-    with show.step("the workers get ready"):
+    with show.step("waiting for the workers"):
         wait_for_workers(app, stack.workers())
     show.say()
-    show.say("What is there now: containers, and in them the processes that run tasks.")
+    show.say("What runs now: containers, and in them the processes that run tasks.")
     table, slots = count(stack, app)
     show.table(table)
     one_after_the_other(stack, show, app, slots)
@@ -48,7 +48,7 @@ def demo(stack: Stack, show: Show) -> None:
 
 
 def count(stack: Stack, app: Celery) -> tuple[Table, int]:
-    """Return a table of containers and pool processes, and how many slots the imports have."""
+    """Return a table of containers and pool processes, and the number of slots for imports."""
     table = Table(box=None, pad_edge=False)
     for heading in ("service", "containers", "pool processes", "tasks at once"):
         table.add_column(heading, justify="left" if heading == "service" else "right")
@@ -75,7 +75,7 @@ def count(stack: Stack, app: Celery) -> tuple[Table, int]:
 
 @contextmanager
 def worker(stack: Stack, app: Celery, name: str) -> Iterator[None]:
-    """Run one more worker beside yours, with your settings, as in one more container."""
+    """Run one more worker beside yours, with your settings, as if in one more container."""
     command = ["celery", "-A", "tasks", "worker", "--concurrency=1", "--loglevel=WARNING"]
     command.append(f"--hostname=worker@{name}")
     options = {"timeout_s": EXEC_S}
@@ -95,7 +95,7 @@ def recorder(stack: Stack, added: int) -> Recorder:
 
 
 def imports(stack: Stack, app: Celery, added: int, *rows: int) -> Timeline:
-    """Send imports of so many rows; return who ran which when."""
+    """Send an import for each number of rows; return which worker ran which import when."""
     with recorder(stack, added) as recording:
         for number, each in enumerate(rows, start=1):
             app.send_task(IMPORT, (f"orders-{number}.csv", each))
@@ -117,7 +117,7 @@ def side_by_side(stack: Stack, show: Show, app: Celery, added: int) -> None:
     show.say()
     show.say(f"The demo starts {added} more, each with one pool process.")
     predicted = show.predict(f"the same {IMPORTS} imports: how long do they need now?")
-    with show.step(f"{IMPORTS} imports, with {added} workers more"):
+    with show.step(f"{IMPORTS} imports, with {added} more workers"):
         timeline = imports(stack, app, added, *[ROWS] * IMPORTS)
     show.compare(predicted, f"{timeline.seconds:.1f} s, and {timeline.at_once()} at once")
     show.raw(timeline.chart(show.width, show.ascii_only))
@@ -127,7 +127,7 @@ def short_and_long(stack: Stack, show: Show, app: Celery, added: int) -> None:
     show.say()
     predicted = show.predict(
         f"one import of {LONG_ROWS * 0.05:g} s, then {SHORT} of {SHORT_ROWS * 0.05:g} s: "
-        "how many short ones begin when the long one has ended?"
+        "how many of the short ones begin only after the long one has ended?"
     )
     with show.step(f"a long import and {SHORT} short ones"):
         timeline = imports(stack, app, added, LONG_ROWS, *[SHORT_ROWS] * SHORT)
@@ -142,11 +142,14 @@ def short_and_long(stack: Stack, show: Show, app: Celery, added: int) -> None:
 def verdict(timeline: Timeline, long: TaskRun, late: list[TaskRun]) -> str:
     """Say in words what the last chart shows."""
     if not late:
-        return "No short import waited for the long one: nobody held what it could not begin."
+        return (
+            "No short import waited for the long one: no worker held a message that it could not "
+            "begin."
+        )
     idle_s = long.span[1] - max(
         run.span[1] for run in timeline.finished if run not in late and run is not long
     )
     return (
         f"{len(late)} short imports waited behind the long one, and for {idle_s:.1f} s the others "
-        "had nothing to do: the messages were held by the worker that was busy."
+        "had nothing to do: the busy worker held the messages."
     )

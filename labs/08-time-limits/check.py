@@ -22,18 +22,18 @@ STUCK = 400
 HALF = 500
 SOON_S = 6.0
 FREE_S = 10.0
-"""More, for a hard limit, and for the pool process that takes the place of a killed one."""
+"""Longer, to allow for a hard limit and for a new pool process to replace a killed one."""
 DEADLINE_S = 40.0
 SETTLE_S = 3.0
 NEXT_S = 10.0
-"""How far away a new try may be."""
+"""How far away the next try may be."""
 DAY_S = 24 * 60 * 60
 TRIES = 3
 ENDED = ("SUCCESS", "FAILURE")
 
 
 class Shop:
-    """Who uploads files, and reads the books afterwards."""
+    """A shop that uploads files, and reads the books afterwards."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -72,7 +72,7 @@ class Shop:
         return look(self.stack.url()).is_quiet
 
     def settle(self, name: str) -> None:
-        """Give an import that is said to be over a moment to prove the opposite."""
+        """Give an import that is said to be over a moment to prove otherwise."""
         with suppress(TimeoutError):
             until(lambda: self.is_whole(name), "the last rows", SETTLE_S)
 
@@ -102,7 +102,7 @@ def shop(stack: Stack) -> Iterator[Shop]:
 @pytest.fixture(scope="module")
 def stuck(shop: Shop) -> dict[str, str]:
     """The ids of two imports that hang: one's supplier will answer, the other's will not."""
-    wait_for_workers(shop.app, 1)  # from here on it is seconds that are counted
+    wait_for_workers(shop.app, 1)  # from here on, seconds count
     return {name: shop.upload(name, STUCK) for name in ("stuck", "silent")}
 
 
@@ -128,7 +128,7 @@ def test_stuck_imports_stop_nobody(shop: Shop, stuck: dict[str, str]) -> None:
         shop.has_ended(third),
         did=did,
         saw=f"the third still waits: {why or 'nothing ends the other two'}",
-        expected="the worker gives the stuck ones up, and imports the third",
+        expected="the worker gives up the stuck ones, and imports the third",
         look_at="tasks.py: what limits import_csv? compose.yaml: which pool enforces it?",
     )
     shop.settle("third")
@@ -157,7 +157,7 @@ def test_import_goes_on(shop: Shop, stuck: dict[str, str]) -> None:
     shop.answer("stuck")
     with suppress(TimeoutError):
         until(is_over, "the stuck import to end", SETTLE_S)
-    did = f"let the supplier answer that had hung at row {STUCK}, so that a new try succeeds"
+    did = f"let the supplier that had hung at row {STUCK} answer, so that a new try succeeds"
     wait_s = 0.0 if is_over() else due_s(shop, stuck_id)
     if wait_s < NEXT_S:
         with suppress(TimeoutError):
@@ -179,22 +179,22 @@ def test_import_goes_on(shop: Shop, stuck: dict[str, str]) -> None:
         error = type(shop.app.AsyncResult(stuck_id).result).__name__
         how = f": Celery says FAILURE, {error}"
         lost = {
-            "SoftTimeLimitExceeded": "tasks.py: the soft limit came, and nobody tried again. What "
+            "SoftTimeLimitExceeded": "tasks.py: the soft limit came, and nothing tried again. What "
             "does import_csv do with SoftTimeLimitExceeded?",
-            "TimeLimitExceeded": "tasks.py: which limit comes first, the one that your code can "
-            "catch?",
+            "TimeLimitExceeded": "tasks.py: does the limit that your code can catch come before "
+            "the other?",
         }.get(error, f"tasks.py, import_csv: what raises {error}?")
     shop.require_whole(
         "stuck",
         did,
         lost=lost,
-        twice="tasks.py: what tells the books that they know this row?",
+        twice="tasks.py: what tells the books that they already have this row?",
         how=how,
     )
 
 
 def due_s(shop: Shop, task_id: str) -> float:
-    """Return in how many seconds a task is due that waits in the worker; 0 if it does not."""
+    """Return in how many seconds a task that waits in the worker is due; 0 if it does not wait."""
     for waiting in (shop.app.control.inspect(limit=1, timeout=5).scheduled() or {}).values():
         for one in waiting:
             if one["request"]["id"] == task_id:
@@ -209,7 +209,7 @@ def test_tries_have_an_end(shop: Shop, stuck: dict[str, str]) -> None:
     silent = stuck["silent"]
     until(
         lambda: shop.has_ended(silent) or shop.asked("silent", STUCK) > most,
-        "an import to fail whose supplier does not answer",
+        "an import whose supplier does not answer to fail",
         DEADLINE_S,
     )
     asked = shop.asked("silent", STUCK)
@@ -219,13 +219,13 @@ def test_tries_have_an_end(shop: Shop, stuck: dict[str, str]) -> None:
         did=did,
         saw=f"try number {most + 1}, and no end",
         expected=f"RETRIES is {most - 1}: after {most} tries the import has failed",
-        look_at="tasks.py: how many retries has import_csv?",
+        look_at="tasks.py: how many retries does import_csv have?",
     )
     require(
         shop.state(silent) == "FAILURE",
         did=did,
         saw=shop.state(silent),
-        expected="FAILURE: whoever asks is told",
+        expected="FAILURE, so that anybody who asks is told",
         look_at="tasks.py: what does import_csv do when it gives up?",
     )
 
@@ -235,22 +235,23 @@ def test_killed_worker_loses_nothing(shop: Shop) -> None:
     name = kill_in_the_middle(shop)
     did = (
         f"killed the worker with {HALF} rows booked, started it again, and moved the clock on "
-        "by a day, for a worker to put back what nobody had acknowledged"
+        "by a day, so that a worker puts back what nobody had acknowledged"
     )
-    shop.broker.delete("unacked_mutex")  # the killed one may have been about to look: five minutes
+    # The killed worker may have held this lock, and nobody else would look for five minutes
+    shop.broker.delete("unacked_mutex")
     for tag, delivered in shop.broker.zrange("unacked_index", 0, -1, withscores=True):
         shop.broker.zadd("unacked_index", {tag: delivered - DAY_S})
     shop.answer(name)
     shop.stack.start("worker")
     wait_for_workers(shop.app, 1)
-    until(shop.is_quiet, "the worker to end what was left", DEADLINE_S)
+    until(shop.is_quiet, "the worker to finish what was left", DEADLINE_S)
     shop.settle(name)
     shop.require_whole(
         name,
         did,
         lost="tasks.py: when does the worker acknowledge the message of an import?",
-        twice="tasks.py: a killed process saves nothing. What tells the books that they know a "
-        "row from the first run?",
+        twice="tasks.py: a killed process saves nothing. What tells the books that they "
+        "already have a row from the first run?",
     )
 
 
@@ -282,7 +283,7 @@ def test_two_at_once_book_once(shop: Shop) -> None:
         until(lambda: shop.asked("twice", HALF) > 1, "the second run", SETTLE_S)
     shop.answer("twice")
     until(lambda: shop.is_whole("twice") and shop.is_quiet(), "both runs to end", DEADLINE_S)
-    look_at = "tasks.py: two runs read what is done at the same moment. Who can tell them apart?"
+    look_at = "tasks.py: at the same moment, two runs read what is done. What can tell them apart?"
     did = f"delivered an import again while it waited for row {HALF}"
     shop.require_whole("twice", did, lost=look_at, twice=look_at)
 
@@ -305,6 +306,6 @@ def test_deaf_imports_stop_nobody(shop: Shop) -> None:
         did="uploaded two files whose supplier hangs, and whose client catches every exception; "
         "then a third",
         saw="the third still waits: the client caught the soft limit, and nothing else came",
-        expected=f"the worker gives both up after HARD_S, {hard_s:g} s, and imports the third",
+        expected=f"the worker gives up both after HARD_S, {hard_s:g} s, and imports the third",
         look_at="tasks.py: which limit can no code catch?",
     )

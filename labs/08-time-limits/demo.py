@@ -24,7 +24,7 @@ HALF = 500
 SOFT_S, HARD_S = 1.0, 2.0
 WAIT_S = 3.0
 ROOM_S = 8.0
-"""For the pool process that takes the place of a killed one, and for the third import."""
+"""Time for a new pool process to replace a killed one, and for the third import."""
 DAY_S = 24 * 60 * 60
 DEADLINE_S = 30.0
 LIMITS = {
@@ -35,7 +35,7 @@ LIMITS = {
 
 
 class Shop:
-    """Who uploads files to a stack's worker, and reads the books."""
+    """A shop that uploads files to a stack's worker, and reads the books."""
 
     def __init__(self, stack: Stack) -> None:
         self.url = stack.url()
@@ -44,7 +44,7 @@ class Shop:
         self.books = redis.Redis.from_url(stack.url(database=1), decode_responses=True)
 
     def upload(self, task: str, name: str, hangs: int, **options: float) -> str:
-        """Have a file imported whose supplier hangs at a row; return when it does."""
+        """Have a file imported whose supplier hangs at a row; return the task's id when it does."""
         self.books.sadd(f"hangs:{name}", hangs)
         task_id = self.app.send_task(f"tasks.{task}", (name, ROWS), **options).id
         until(lambda: self.books.hexists(f"asked:{name}", str(hangs)), f"row {hangs} of {name}")
@@ -80,11 +80,11 @@ def demo(stack: Stack, show: Show) -> None:
 
 
 def limits(stack: Stack, show: Show) -> None:
-    """Let an import be stuck under each kind of limit, and say what becomes of it."""
+    """Let an import get stuck under each kind of limit, and show what becomes of it."""
     shop = Shop(stack)
     show.say()
     show.say(f"An import of {ROWS:,} rows hangs at row {STUCK}: its supplier does not answer.")
-    predicted = show.predict("which limit lets the import say how far it came: soft, or hard?")
+    predicted = show.predict("which limit lets the import say how far it got: soft, or hard?")
     table = Table(box=None, pad_edge=False)
     for heading in ("import_told with", "state", "what is left of it"):
         table.add_column(heading)
@@ -102,11 +102,11 @@ def limits(stack: Stack, show: Show) -> None:
         table.add_row(words, shop.state(task_id), left)
         shop.answer(name)
     show.table(table)
-    show.compare(predicted, "the soft one, an exception that the task can catch")
+    show.compare(predicted, "the soft one: it is an exception that the task can catch")
 
 
 def wait_longer(shop: Shop) -> None:
-    """Wait longer than any limit of this demo, and see it run."""
+    """Wait longer than any limit of this demo, while the import runs on."""
     end = time.monotonic() + WAIT_S
     until(lambda: time.monotonic() > end, "the clock")
 
@@ -116,10 +116,11 @@ def kill(stack: Stack, show: Show) -> None:
     shop = Shop(stack)
     show.say()
     show.say(
-        "Two imports run side by side. One was acknowledged when it began, as is the default; the "
-        f"other will be when it ends. At row {HALF} of both, the worker is killed."
+        "Two imports run side by side. One was acknowledged when it began, which is the default; "
+        "the other will be acknowledged when it ends. The worker is killed when both are at row "
+        f"{HALF}."
     )
-    predicted = show.predict("a new worker starts. Which rows are lost, and which come twice?")
+    predicted = show.predict("a new worker starts. Which rows are lost, and which booked twice?")
     hosts = {replica.hostname: replica.name for replica in stack.ps()}
     with Recorder(shop.url, workers=1, labels=hosts) as recorder:
         for task, name in (("import_csv", "early"), ("import_late", "late")):
@@ -128,8 +129,8 @@ def kill(stack: Stack, show: Show) -> None:
             recorder.note_kill()
             stack.kill("worker")
             left = len(look(shop.url).unacknowledged)
-            # A worker puts back what is older than visibility_timeout, an hour: make it so old
-            # and nobody looks for five minutes if the killed one was about to
+            # A worker puts back what is older than visibility_timeout, an hour: make it that old.
+            # If the killed worker held this lock, nobody else would look for five minutes
             shop.broker.delete("unacked_mutex")
             for tag, delivered in shop.broker.zrange("unacked_index", 0, -1, withscores=True):
                 shop.broker.zadd("unacked_index", {tag: delivered - DAY_S})
@@ -137,9 +138,9 @@ def kill(stack: Stack, show: Show) -> None:
                 shop.answer(name)
             stack.start("worker")
             timeline = recorder.wait_for(lambda seen: seen.finished, "the import that came back")
-    show.say(f"After the kill Redis held {left} of the two messages.")
+    show.say(f"After the kill, Redis held {left} of the two messages.")
     show.say()
-    show.say("Who ran what when (x: killed):")
+    show.say("Which worker ran what, and when (x: killed):")
     show.raw(timeline.chart(show.width, show.ascii_only))
     show.say()
     show.table(losses(shop))
@@ -160,12 +161,12 @@ def losses(shop: Shop) -> Table:
 def words_of(timeline: Timeline) -> str:
     return (
         f"{len(timeline.killed)} runs were killed and {len(timeline.finished)} came back: the "
-        "early one is lost from where it was, the late one begins again"
+        "early one loses the rows it had not reached, the late one begins again"
     )
 
 
 def your_files(stack: Stack, show: Show) -> None:
-    """Let two imports be stuck in the learner's own worker."""
+    """Let two imports get stuck in the learner's own worker."""
     show.say()
     show.say("And your files? Two imports hang, and a third waits behind them.")
     with show.step("starting your worker"):
@@ -180,7 +181,7 @@ def your_files(stack: Stack, show: Show) -> None:
             until(lambda: shop.state(third) == "SUCCESS", "the third", wait_s)
     except TimeoutError:
         still = len(set(stuck) & set(shop.active()))
-        show.compare(predicted, f"no, not within {wait_s:g} s; stuck ones that still run: {still}")
+        show.compare(predicted, f"no, not within {wait_s:g} s; stuck ones still running: {still}")
     else:
         show.compare(predicted, "yes: a limit made room for it")
     for name in ("one", "two"):

@@ -28,7 +28,7 @@ TICKS = 5
 COUNTED = f"counted the ticks until one beat had sent {TICKS}, and read who sent them"
 MISSED = 3
 SLACK = 1.5
-"""The catch-up, and a first tick that came late because beat had to connect before it."""
+"""Room for the catch-up, and for a first tick that is late because beat had to connect first."""
 DEADLINE_S = 30.0
 TALK_S = 10.0
 DAY_S = 86400
@@ -56,7 +56,7 @@ def has_pid_file(project: Project) -> bool:
 def guarded_by_pid_file(refusal: str) -> Unmet:
     """Say why a pid file is no guard between containers, whichever engine shows it."""
     return Unmet(
-        did="started your stack, and looked which of its beats send",
+        did="started your stack, and looked at which of its beats send",
         saw=f"more than one beat, and a pid file to keep the second out. {refusal}",
         expected="one beat",
         look_at="compose.yaml, beat: a pid file holds the number of a process, and each container "
@@ -66,8 +66,8 @@ def guarded_by_pid_file(refusal: str) -> Unmet:
 
 def one_of_several(project: Project, did: str, saw: str) -> Unmet:
     """Say why several beats are too many."""
-    look_at = "compose.yaml, beat: how many of it run? Is each of them needed? "
-    look_at += "For each of them has a schedule of its own, and sends on its own"
+    look_at = "compose.yaml, beat: how many beats run, and is each of them needed? "
+    look_at += "Each has a schedule of its own, and sends on its own"
     if any(leftovers.is_embedded(project, one) for one in project.services.values()):
         look_at = "compose.yaml, worker: `-B` puts a beat into every replica of the worker"
     return Unmet(did=did, saw=saw, expected=f"{TICKS} ticks, all sent by one beat", look_at=look_at)
@@ -75,7 +75,7 @@ def one_of_several(project: Project, did: str, saw: str) -> Unmet:
 
 @pytest.fixture(scope="module")
 def stack(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stack]:
-    """The learner's stack, where a second beat may end while it starts; no file of it is left."""
+    """The learner's stack; a second beat may end while it starts, and no file of beat is left."""
     project = read(folder / COMPOSE_FILE)
     with leftovers.put_back(project):
         try:
@@ -84,7 +84,7 @@ def stack(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stack]:
             if "already running" in str(error):
                 raise guarded_by_pid_file(f"One of them ended: {error}") from None
             if sum(service.replicas for service in leftovers.with_beat(project)) > 1:
-                # two that write one file at the same moment can tear it from each other
+                # two beats that write one file at the same moment can tear it apart
                 raise one_of_several(project, "started your stack", str(error)) from None
             raise
         yield stack
@@ -99,13 +99,13 @@ def every_s(stack: Stack) -> float:
 
 
 class Workers:
-    """Those who take the ticks; they can be told to rest, and to go on."""
+    """The workers that take the ticks; they can be told to rest, and to go on."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.app = Celery(broker=stack.url_of(BROKER), set_as_current=False)
         self.queues: dict[str, list[str]] = {}
-        """Each node's, while it rests."""
+        """The queues of each node, kept while it rests."""
 
     def ask(self, question: str) -> dict[str, Any]:
         """Return what each worker answers; wait until all are there."""
@@ -122,18 +122,18 @@ class Workers:
         return getattr(inspect, question)() or {}
 
     def ran(self) -> int:
-        """Count the ticks that they have begun to run, whatever they tell and store of them."""
+        """Count the ticks that they have begun to run, whatever they report or store of them."""
         return sum(one["total"].get(TASK, 0) for one in self.ask("stats").values())
 
     def rest(self) -> None:
-        """Have each cease to take messages, and wait until it has."""
+        """Have each worker stop taking messages, and wait until it has."""
         for node, queues in self.ask("active_queues").items():
             if queues:
                 self.queues[node] = [queue["name"] for queue in queues]
         self._tell("cancel_consumer")
 
     def go_on(self) -> None:
-        """Have each take messages again, from where it did."""
+        """Have each worker take messages again, from the same queues."""
         self._tell("add_consumer")
 
     def _tell(self, command: str) -> None:
@@ -149,12 +149,12 @@ def workers(stack: Stack) -> Workers:
 
 
 def waiting(stack: Stack) -> dict[str, str]:
-    """Return the ticks that wait in whichever queue: id to who sent each, as `gen7@beat-1`."""
+    """Return the ticks that wait in any queue: each id, and who sent it, such as `gen7@beat-1`."""
     return origins(one for queue in look(stack.url_of(BROKER)).waiting.values() for one in queue)
 
 
 def held(stack: Stack) -> dict[str, str]:
-    """Return the ticks that wait or that a worker holds, likewise."""
+    """Return the ticks that wait or that a worker holds, in the same form."""
     return waiting(stack) | origins(look(stack.url_of(BROKER)).unacknowledged)
 
 
@@ -207,7 +207,7 @@ def too_many(stack: Stack, several: list[Replica]) -> Unmet:
 
 
 def senders(stack: Stack, early: Collection[str] = ()) -> Counter[str]:
-    """Count the ticks that wait, but for the early ones, by who sent them."""
+    """Count the ticks that wait, except the early ones, by sender."""
     return Counter(name for one, name in waiting(stack).items() if one not in early)
 
 
@@ -216,7 +216,7 @@ def said_who(sent: Counter[str]) -> str:
 
 
 def wait_until_all_talk(stack: Stack) -> None:
-    """Give each beat the time to send a first tick, or to end; one may do neither."""
+    """Give each beat time to send a first tick, or to end; a beat may do neither."""
 
     def have_begun() -> bool:
         hosts = {name.partition("@")[2] for name in waiting(stack).values()}
@@ -247,7 +247,7 @@ def test_old_ticks_are_skipped(stack: Stack, workers: Workers) -> None:
         until(lambda: len(waiting(stack)) >= 2 * TICKS, "")
     late, before = set(waiting(stack)), workers.ran()
     workers.go_on()
-    did = f"let {len(late)} ticks wait for a worker, and looked what it did with them"
+    did = f"let {len(late)} ticks wait for a worker, and looked at what it did with them"
     with suppress(TimeoutError):
         until(lambda: late.isdisjoint(held(stack)), "")
     ran = workers.ran() - before
@@ -257,8 +257,8 @@ def test_old_ticks_are_skipped(stack: Stack, workers: Workers) -> None:
         raise Unmet(
             did=did,
             saw=f"it ran {ran}, and none of those that came later",
-            expected="the late ones are skipped, those that follow run",
-            look_at="tasks.py: counted from when does a tick expire?",
+            expected="the late ones are skipped, and those that follow run",
+            look_at="tasks.py: from which moment is the expiry of a tick counted?",
         ) from None
     require(
         ran <= len(late) // 2,
@@ -270,15 +270,15 @@ def test_old_ticks_are_skipped(stack: Stack, workers: Workers) -> None:
 
 
 def test_due_in_the_zone_of_the_shop(stack: Stack) -> None:
-    """The report is due at 03:00 in Berlin, once a day, also when the clocks change."""
+    """The report is due at 03:00 in Berlin, once a day, even when the clocks change."""
     starts = [week.isoformat() for week in WEEKS]
     said = probe(stack, "due", TASK, str(DAYS), *starts, without="REPORT_EVERY_S")
     due = [datetime.fromtimestamp(one, ZONE) for one in said["due"]]
     wanted = [
         (week + timedelta(days=day)).replace(hour=3) for week in WEEKS for day in range(1, DAYS + 1)
     ]
-    did = "asked your schedule, without REPORT_EVERY_S, for each day of two weeks: in one of them "
-    did += "summer time begins, in the other it ends"
+    did = "asked your schedule, without REPORT_EVERY_S, about each day of two weeks: summer "
+    did += "time begins in one of them, and ends in the other"
     expected = "at 03:00 in Berlin, once a day"
     seen = Counter(f"{one:%H:%M}" for one in due)
     often, first = len(due) > len(wanted), min(seen, default="never")
@@ -286,16 +286,16 @@ def test_due_in_the_zone_of_the_shop(stack: Stack) -> None:
     if not often:
         saw = "in Berlin it is due at " + " and at ".join(sorted(seen) or ["no time"])
     look_at = "tasks.py: beat counts in UTC until `app.conf.timezone` says otherwise, and "
-    look_at += "does not ask TZ. Does your hour stay where it is when the clocks change?"
+    look_at += "ignores TZ. Does your hour stay where it is when the clocks change?"
     if often:
-        look_at = "tasks.py: which minutes are meant where `crontab` is told none?"
+        look_at = "tasks.py: which minutes does `crontab` mean when you give it none?"
     require(due == wanted, did=did, saw=saw, expected=expected, look_at=look_at)
     lasting = [one for one in said["expires"] if not is_below_a_day(one)]
     require(
         not lasting,
-        did=f"{did}, and read from a tick that it sends after how long this one expires",
+        did=f"{did}, and read how soon a tick that it sends expires",
         saw=f"without REPORT_EVERY_S, `expires` is {' and '.join(map(str, lasting))}",
-        expected=f"a number of seconds, more than 0 and less than a day has ({DAY_S})",
+        expected=f"a number of seconds, more than 0 and fewer than a day has ({DAY_S})",
         look_at="tasks.py, beat_schedule: a number counts from the moment of sending. A date is "
         "fixed when tasks.py is read",
     )
@@ -333,12 +333,12 @@ def test_a_second_beat_is_refused(stack: Stack, workers: Workers) -> None:
         look_at += "removes that of a live one?"
     saw = f"a second beat that has not ended after {said['waited_s']:.0f} s"
     if said["sent"]:
-        saw = "a second beat that begins to send, and nobody stops it"
+        saw = "a second beat that begins to send, and nothing stops it"
     require(
         said["code"] is not None and not said["sent"],
-        did="ran the command of beat once more in its container, while the first one ran",
+        did="ran the command of beat once more in its container, while the first beat ran",
         saw=saw,
-        expected="it ends by itself and before, as Celery's own guard does with "
+        expected="it ends by itself before it sends, as Celery's own guard does with exit code "
         f"{leftovers.REFUSED}",
         look_at=look_at,
     )
@@ -377,13 +377,13 @@ def test_a_killed_beat_starts_again(stack: Stack, workers: Workers) -> None:
         did=did,
         saw=f"{new} ticks at once",
         expected="one for all that were missed, then one at a time",
-        look_at="tasks.py: who sends what was missed?",
+        look_at="tasks.py: what sends the ticks that were missed?",
     )
 
 
 def test_a_new_container_remembers(stack: Stack) -> None:
     """A beat in a new container remembers what the old one sent."""
-    sent = MISSED  # at least, since it was started last
+    sent = MISSED  # at least, since its last start
     stack.scale("beat", 0)
     if stack.choice.name == "local":
         for path in leftovers.files(stack.project):
@@ -397,7 +397,7 @@ def test_a_new_container_remembers(stack: Stack) -> None:
         remembered >= sent,
         did="removed the container of beat, made a new one, and read its schedule file",
         saw=f"it knows of {remembered} ticks, and the old one had sent more than {sent}. "
-        "What was due in between is lost, and an interval begins anew",
+        "What was due in between is lost, and the interval begins anew",
         expected="the new one knows when the last tick was sent",
         look_at="compose.yaml, beat: what is left of its files when the container is gone?",
     )

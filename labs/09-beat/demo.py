@@ -23,13 +23,13 @@ TICKS = 6
 AFTER = 4
 MISSED = 4
 RESTARTS = 2
-"""After so many, a second beat has not ended by accident."""
+"""After more than this many, a second beat has not ended by accident."""
 
 MARK = 0.1
-"""How wide a tick is drawn: it has no length, so a part of the time between two of them."""
+"""How wide a tick, which has no length, is drawn: as a part of the time between two of them."""
 
 WRITTEN = 2
-"""After so many ticks beat has written its file, and writes it again in three minutes."""
+"""After this many ticks beat has written its file, and writes it again in three minutes."""
 STARTS_ITSELF = True
 
 leftovers = load(Path(__file__).with_name("leftovers.py"))
@@ -45,7 +45,7 @@ class Watch:
     ticks: list[TaskRun] = field(default_factory=list)
 
     def look(self) -> int:
-        """Take what is there; return how many ticks came so far."""
+        """Take what is there; return how many ticks have come so far."""
         for queue in self.store.scan_iter(_type="list"):
             if "pidbox" not in queue:
                 while text := self.store.rpop(queue):
@@ -63,7 +63,7 @@ class Watch:
         until(lambda: self.look() >= 0 and holds(), what)
 
     def several(self, count: int) -> None:
-        """Wait for so many more ticks of every sender that has sent one."""
+        """Wait for `count` more ticks from every sender that still sends."""
         already = len(self.ticks)
 
         def have_come() -> bool:
@@ -86,8 +86,8 @@ def demo(stack: Stack, show: Show) -> None:
     every_s = interval_s(stack)
     show.say()
     show.say(
-        f"The report is due every {every_s:g} s here. Beat writes a message for each tick and "
-        "nothing else: your worker rests meanwhile, and the demo takes the messages away."
+        f"The report is due every {every_s:g} s here. Beat only writes a message for each tick: "
+        "your worker rests meanwhile, and the demo takes the messages away."
     )
     with show.step("stopping your worker"):
         wait_for_workers(
@@ -98,17 +98,17 @@ def demo(stack: Stack, show: Show) -> None:
     watch = two_beats(stack, show, every_s)
     down_for_a_while(stack, show, watch)
     show.say()
-    show.say("Who sent which tick when:")
+    show.say("Who sent which tick, and when:")
     show.raw(watch.timeline().chart(show.width, show.ascii_only))
     show.say()
     show.say(
         "Two beats do not share a schedule: each sends all of it. And a beat that was down knows "
-        "one thing, when it sent the last tick, so it catches up once."
+        "only when it sent the last tick, so it catches up once."
     )
 
 
 def start(stack: Stack) -> None:
-    """Start the stack; of several beats one may end here, as `one_after_the_other` says."""
+    """Start the stack; one of several beats may end here, as `one_after_the_other` explains."""
     try:
         stack.up()
     except ServiceError:
@@ -118,7 +118,7 @@ def start(stack: Stack) -> None:
 
 
 def take_files_along(stack: Stack) -> None:
-    """Have what beat writes go with the run, as with a container; a kept run keeps it."""
+    """Remove beat's files with the run, as they go with a container; a kept run keeps them."""
     close = stack.close
 
     def close_and_remove(keep: bool = False) -> None:
@@ -141,14 +141,14 @@ def interval_s(stack: Stack) -> float:
         if text := service.environment.get("REPORT_EVERY_S"):
             return float(text)
     raise TaskyardError(
-        "no service has `REPORT_EVERY_S`, so the report is due at night alone",
+        "no service has `REPORT_EVERY_S`, so the report is due only at night",
         path=stack.project.path,
         hint='give beat the variable for the demo: REPORT_EVERY_S: "0.5"',
     )
 
 
 def two_beats(stack: Stack, show: Show, every_s: float) -> Watch:
-    """Count the messages of a tick while two beats run; a guard may keep the second out."""
+    """Count the messages that a tick costs while two beats run; a guard may keep the second out."""
     predicted = show.predict("two replicas of beat run. How many messages does each tick cost?")
     watch = new_watch(stack, every_s)
     if stack.choice.name == "local":
@@ -160,7 +160,7 @@ def two_beats(stack: Stack, show: Show, every_s: float) -> Watch:
         refused = "already running" in str(error)
         codes = {replica.exit_code for replica in stack.ps() if replica.service == "beat"}
         if not refused and None not in codes:
-            raise  # it is not the second one alone that ended
+            raise  # it is not only the second one that ended
     watch.ticks.clear()
     watch.hosts = hosts(stack)
 
@@ -188,7 +188,7 @@ def two_beats(stack: Stack, show: Show, every_s: float) -> Watch:
         show.compare(predicted, "one: the second beat found the pid file of the first, and ended")
         show.say(
             "Here both are processes of one machine. Two containers have a file each, or are both "
-            "process 1 in the same file: there, each tick would cost two."
+            "process 1 in the same file: there, each tick would cost two messages."
         )
     else:
         show.compare(predicted, f"{sum(counts) / max(counts):.1f}, one from each beat")
@@ -203,8 +203,8 @@ def one_after_the_other(stack: Stack, watch: Watch) -> None:
     """
     Leave one beat, with a whole file, so that a second one writes while the first does not.
 
-    Two containers have a file each. Here both have the one in your folder, and two that write it at
-    the same moment tear it apart: then one ends, or both begin anew.
+    Two containers have a file each. Here both beats have the one in your folder, and if they write
+    it at the same moment they tear it apart: then one ends, or both begin anew.
     """
     stack.stop("beat")
     for path in leftovers.files(stack.project):
@@ -216,7 +216,7 @@ def one_after_the_other(stack: Stack, watch: Watch) -> None:
 
 
 def down_for_a_while(stack: Stack, show: Show, watch: Watch) -> None:
-    """Count what beat sends when it comes back after some ticks."""
+    """Count what beat sends when it comes back after missing some ticks."""
     predicted = show.predict(
         f"beat stops, and {MISSED} ticks pass. How many does it send at once when it starts again?"
     )
@@ -232,7 +232,7 @@ def down_for_a_while(stack: Stack, show: Show, watch: Watch) -> None:
     new = [tick.span[0] for tick in watch.ticks[before:]]
     at_once = sum(moment < new[0] + watch.every_s / 2 for moment in new)
     missed = (new[0] - stopped) / watch.every_s
-    show.compare(predicted, f"{at_once}, though {missed:.0f} ticks had passed until then")
+    show.compare(predicted, f"{at_once}, though {missed:.0f} ticks had passed by then")
 
 
 def new_watch(stack: Stack, every_s: float) -> Watch:

@@ -1,4 +1,4 @@
-"""The files of beat that go with its container, and that the local engine leaves behind."""
+"""The files of beat that go away with its container, and that the local engine leaves behind."""
 
 import dbm
 import posixpath
@@ -14,23 +14,23 @@ from taskyard.kit.worker import programs
 SCHEDULE = "celerybeat-schedule"
 EMBEDDED = {"-B", "--beat"}
 SUFFIXES = (".dir", ".dat", ".bak", ".db")
-"""What dbm adds to a name, where it adds something."""
+"""What dbm adds to a name, if it adds anything."""
 
 KEYS = {"entries", "tz", "utc_enabled"}
 """Source: Celery, `PersistentScheduler.setup_schedule`."""
 
 REFUSED = 73
-"""What beat ends with when its pid file names another process that lives."""
+"""The exit code of a beat whose pid file names another process that lives."""
 
 
 def is_embedded(project: Project, service: Service) -> bool:
-    """Tell whether a service runs a beat inside of its worker."""
+    """Tell whether a service runs a beat inside its worker."""
     found = programs(service, project.folder)
     return any(name == "worker" and not EMBEDDED.isdisjoint(words) for name, words in found)
 
 
 def with_beat(project: Project) -> list[Service]:
-    """List the services that run a beat: the one of that name, and others that can be told."""
+    """List the services that run a beat: the one of that name, and those whose command shows it."""
     return [
         service
         for service in project.services.values()
@@ -41,7 +41,7 @@ def with_beat(project: Project) -> list[Service]:
 
 
 def option(project: Project, service: Service, *names: str) -> str:
-    """Return what a service's command gives to an option; nothing where it does not name it."""
+    """Return the value that a service's command gives to an option; empty if it gives none."""
     words = [word for _, found in programs(service, project.folder) for word in found]
     for word, following in pairwise([*words, ""]):
         name, equals, value = word.partition("=")
@@ -51,7 +51,7 @@ def option(project: Project, service: Service, *names: str) -> str:
 
 
 def is_kept(service: Service, name: str) -> bool:
-    """Tell whether a mount of the service covers a path: then the file outlives the container."""
+    """Tell whether a mount of the service covers a path, so that a file outlives the container."""
     binds = [mount.target for mount in service.volumes if mount.type == "bind"]
     working = service.working_dir or next(iter(binds), "/")
     path = PurePosixPath(posixpath.normpath(posixpath.join(working, name)))
@@ -59,7 +59,7 @@ def is_kept(service: Service, name: str) -> bool:
 
 
 def files(project: Project) -> list[Path]:
-    """List what beats have written into the learner's folder and a container would take along."""
+    """List what beats wrote into the learner's folder, and would have lost with a container."""
     found: set[Path] = set()
     for service in with_beat(project):
         schedule = option(project, service, "--schedule", "-s") or SCHEDULE
@@ -73,7 +73,7 @@ def files(project: Project) -> list[Path]:
 
 
 def schedules(folder: Path) -> Iterator[Path]:
-    """Find beat's schedule files by what they hold, whoever gave them their names."""
+    """Find beat's schedule files by what they hold, whatever their names are."""
     for path in folder.rglob("*"):
         stem = path.with_suffix("") if path.suffix in SUFFIXES else path
         with suppress(OSError, *dbm.error):
@@ -85,7 +85,7 @@ def schedules(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def put_back(project: Project) -> Iterator[None]:
-    """Remove such files at the end, and leave those that were there before as they were."""
+    """Remove such files at the end, and restore those that were there before."""
     before = {path: path.read_bytes() for path in files(project)}
     try:
         yield

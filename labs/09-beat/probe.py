@@ -1,4 +1,4 @@
-"""What the check runs beside beat, with the learner's files: prints JSON as its last line."""
+"""What the check runs beside beat, with the learner's files; its last line is JSON."""
 
 import dbm
 import json
@@ -19,11 +19,11 @@ QUIET_S = 20.0
 STEP_S = 0.05
 TRIES = 5
 SUFFIXES = (".dir", ".dat", ".bak", ".db")
-"""What dbm adds to a name, where it adds something."""
+"""What dbm adds to a name, if it adds anything."""
 
 
 def learners_app() -> object:
-    """Import the app as beat does; a second, which not every question need wait for."""
+    """Import the app as beat does; this takes a second, and not every question needs it."""
     from celery.app.utils import find_app
 
     app = find_app("tasks")
@@ -33,7 +33,7 @@ def learners_app() -> object:
 
 
 def due(task: str, days: str, *starts: str) -> object:
-    """Ask the schedule, as beat does, when a task is due in so many days from each start."""
+    """Ask the schedule, as beat does, when a task is due within `days` days of each start."""
     from celery.beat import Scheduler
 
     app = learners_app()
@@ -55,7 +55,7 @@ def due(task: str, days: str, *starts: str) -> object:
 
 
 def expiry(app: object, scheduler: object, entry: object) -> object:
-    """Send a tick to nowhere; return after how many seconds it expires, or a date that is fixed."""
+    """Send a tick to nowhere; return in how many seconds it expires, or the date if it is fixed."""
     from celery.signals import after_task_publish
     from kombu import Connection
 
@@ -77,9 +77,9 @@ def expiry(app: object, scheduler: object, entry: object) -> object:
 
 def second(task: str, *command: str) -> object:
     """
-    Run beat once more, until it ends or sends; tell its exit status, and whether it sent.
+    Run beat once more, until it ends or sends; return its exit status, and whether it sent.
 
-    A command that its image completes is read from the container's first process.
+    If the image completes the command, read it from the container's first process.
     """
     if not (command and shutil.which(command[0])):
         command = tuple(Path("/proc/1/cmdline").read_text().split("\0")[:-1])
@@ -125,7 +125,7 @@ def remembered(task: str, *folders: str) -> object:
 
 
 def count(path: Path, task: str) -> int:
-    """Read from a copy of one file how often beat says there that it has sent a task."""
+    """Read from a copy of one file how often beat says that it has sent a task."""
     for _ in range(TRIES):  # beat may be writing it
         with tempfile.TemporaryDirectory() as folder:
             for part in path.parent.glob(f"{path.name}*"):  # one file or several: dbm decides

@@ -8,4 +8,4 @@ result_backend = os.environ["RESULT_URL"]
 include = ["tasks"]
 task_routes = {"tasks.shrink_photo": {"queue": "photos"}}
 
-# TODO: how many messages may a worker hold that it can not begin?
+# TODO: how many messages may a worker hold that it cannot begin?

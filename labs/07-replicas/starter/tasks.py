@@ -39,7 +39,7 @@ def fetch_prices(supplier):
 
 @app.task
 def shrink_photo(name):
-    """Compute a small photo from a large one; return who did it, and the seconds that it took."""
+    """Compute a small photo from a large one; return who did it, and how many seconds it took."""
     began, worked = time.perf_counter(), time.thread_time()
     pixel = 1
     for _ in range(PIXELS):

@@ -1,4 +1,4 @@
-"""One import, told in many ways: what the chapter and the demo show."""
+"""One import, written in many ways: what the chapter and the demo show."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ FILL_S = 0.2
 
 
 def read(name, rows, begin=0, keyed=False):
-    """Book the rows of a file from one on, and note who does it and how far it came."""
+    """Book the rows of a file from `begin` on; note which process does it, and when it ends."""
     store.set(f"pid:{name}", os.getpid())
     for row in range(begin, rows):
         key = f"{name}:{row}" if keyed else None
@@ -43,7 +43,7 @@ def import_tidy(name, rows):
 
 @app.task
 def import_told(name, rows):
-    """Import until the soft limit, and say how far it came."""
+    """Import until the soft limit, and say how far it got."""
     try:
         return read(name, rows)
     except SoftTimeLimitExceeded:
@@ -64,7 +64,7 @@ def import_deaf(name, rows):
 
 @app.task(bind=True, max_retries=5)
 def import_on(self, name, rows, begin=0):
-    """Import, and go on in another try where the soft limit has stopped this one."""
+    """Import; if the soft limit stops this try, go on from there in another."""
     try:
         return read(name, rows, begin)
     except SoftTimeLimitExceeded:
@@ -86,7 +86,7 @@ def import_once(name, rows):
 
 @app.task(acks_late=True, reject_on_worker_lost=True, max_retries=0)
 def import_poison(name):
-    """Kill the process that runs it, as a file does that needs more memory than there is."""
+    """Kill the process that runs it, as a file would that needs more memory than there is."""
     store.incr(f"runs:{name}")
     time.sleep(FILL_S)
     if store.exists(f"poison:{name}"):

@@ -1,4 +1,4 @@
-"""What is outside the shop: a supplier whose line may hang, and the books. Leave it as it is."""
+"""What lies outside the shop: a supplier whose line may hang, and the books. Leave it as it is."""
 
 import os
 import time
@@ -14,7 +14,7 @@ lines = {}
 
 
 def hangs(name, row):
-    """Tell whether a row is in the set `hangs:NAME`; look once in STEP_S seconds."""
+    """Tell whether a row is in the set `hangs:NAME`; look at most once in STEP_S seconds."""
     looked_at, rows = lines.get(name, (0.0, set()))
     if time.monotonic() - looked_at > STEP_S:
         rows = store.smembers(f"hangs:{name}")
@@ -23,7 +23,7 @@ def hangs(name, row):
 
 
 def wait(name, row):
-    """Wait while the line hangs; if `deaf:NAME` is set, go on whatever happens meanwhile."""
+    """Wait while the line hangs; if `deaf:NAME` is set, go on waiting whatever happens."""
     try:
         while hangs(name, row):
             time.sleep(STEP_S)
@@ -40,7 +40,7 @@ def price(name, row):
         try:
             wait(name, row)
         finally:
-            time.sleep(HANG_UP_S)  # whether it answers or not, the line takes its time to close
+            time.sleep(HANG_UP_S)  # whether it answers or not, the line takes time to close
     return 100 + row
 
 
@@ -48,8 +48,8 @@ def book(name, row, cents, key=None):
     """
     Enter a row into the books of an import: one command to Redis, done whole or not at all.
 
-    Each call is an entry, and so is a second call for the same row. With a key it is not: if the
-    books have an entry under this key, nothing happens.
+    Each call makes an entry, and so does a second call for the same row. With a key it does not:
+    if the books have an entry under this key, nothing happens.
     """
     own = uuid4().hex if key is None else key
     store.hsetnx(f"books:{name}", own, f"{row} {cents}")

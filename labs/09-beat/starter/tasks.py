@@ -8,7 +8,7 @@ from celery.schedules import crontab
 
 app = Celery("shop", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT_URL"])
 
-# Set for tests alone: the report is due every so many seconds, and not once a night
+# Set only for tests: the report is then due every EVERY_S seconds, and not once a night
 EVERY_S = float(os.environ.get("REPORT_EVERY_S", 0))
 
 app.conf.beat_schedule = {
@@ -24,5 +24,5 @@ REPORT_S = 0.1
 
 @app.task
 def build_report():
-    """Add up the orders of the day; REPORT_S seconds."""
+    """Add up the orders of the day; this takes REPORT_S seconds."""
     time.sleep(REPORT_S)

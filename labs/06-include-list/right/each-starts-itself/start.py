@@ -6,5 +6,5 @@ from src.worker.app import app
 
 (queue,) = sys.argv[1:]
 options = ["--loglevel=INFO", "--pool=solo", f"--queues={queue}", f"--hostname={queue}@%h"]
-# Nobody listens to what a worker tells about itself
+# Nobody listens to what a worker reports about itself
 app.worker_main(["worker", *options, "--without-gossip", "--without-heartbeat"])

@@ -9,6 +9,6 @@ include = ["tasks"]
 task_default_queue = "prices"
 task_routes = {"tasks.shrink_photo": "images"}
 
-# One process in each container, and no message before it is free
+# One process in each container, which fetches no message before it is free
 worker_concurrency = 1
 worker_disable_prefetch = True

@@ -14,7 +14,7 @@ PAGE = 50
 
 
 class Import(Task):
-    """A task that is delivered again when its worker is lost, and that tries again by hand."""
+    """A task that is delivered again when its worker is lost, and that retries by hand."""
 
     acks_late = True
     reject_on_worker_lost = True
@@ -27,7 +27,7 @@ class Import(Task):
 
 @app.task(bind=True, base=Import)  # compose.yaml: start.sh gives every task both limits
 def import_csv(self, name, rows):
-    """Enter the pages of a file into the books, from the first one that is not whole."""
+    """Enter the pages of a file into the books, from the first one that is incomplete."""
     try:
         for first in range(int(store.hget("pages", name) or 0), rows, PAGE):
             for row in range(first, min(first + PAGE, rows)):

@@ -24,11 +24,11 @@ app.conf.update(
     bind=True, autoretry_for=[SoftTimeLimitExceeded], max_retries=RETRIES, default_retry_delay=1
 )
 def import_csv(self, name, rows):
-    """Enter each row of a file that is not in the books yet, at the supplier's price."""
-    # It ends by itself, for a run whose worker was killed; no run is as long as that
+    """Enter each row that the books do not have yet, at the supplier's price."""
+    # It expires by itself if the worker of a run is killed; no run lasts that long
     claim = app.backend.client.lock(f"claim:{name}", timeout=2 * HARD_S)
     if not claim.acquire(blocking=False):
-        # Another run has it: look again later, which is no try
+        # Another run has it: look again later, which does not count as a try
         self.signature_from_request(retries=self.request.retries, countdown=1).apply_async()
         raise Ignore
     try:

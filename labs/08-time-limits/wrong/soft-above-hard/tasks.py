@@ -24,6 +24,6 @@ RETRIES = int(os.environ["RETRIES"])
 def import_csv(name, rows):
     """Enter each row of a file into the books, at the supplier's price."""
     for row in range(rows):
-        # The key is the same in every run, so a row that is read again is no second entry
+        # The key is the same in every run, so a row that is read again makes no second entry
         book(name, row, price(name, row), key=f"{name}:{row}")
     return rows

@@ -14,7 +14,7 @@ from redis.exceptions import LockError
 
 app = Celery("shop", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT_URL"])
 
-# Set for tests alone: the report is due every so many seconds, and not once a night
+# Set only for tests: the report is then due every EVERY_S seconds, and not once a night
 EVERY_S = float(os.environ.get("REPORT_EVERY_S", 0))
 
 REPORT_S = 0.1
@@ -23,7 +23,7 @@ NOT_ALONE = 73
 
 
 class OnlyOne(PersistentScheduler):
-    """The scheduler that has a lock in Redis; whoever waits in vain for a dead one's, ends."""
+    """A scheduler that holds a lock in Redis, and ends if it waits for the lock in vain."""
 
     def setup_schedule(self):
         """Take the lock, and only then the schedule file."""
@@ -34,7 +34,7 @@ class OnlyOne(PersistentScheduler):
         super().setup_schedule()
 
     def tick(self, *args, **kwargs):
-        """Renew the lock, or end, and then send what is due."""
+        """Renew the lock, or end if it is lost; then send what is due."""
         try:
             self.lock.reacquire()
         except LockError:
@@ -42,7 +42,7 @@ class OnlyOne(PersistentScheduler):
         return super().tick(*args, **kwargs)
 
     def close(self):
-        """Leave the schedule file, and then the lock."""
+        """Close the schedule file, and then release the lock."""
         super().close()
         if self.lock.owned():
             self.lock.release()
@@ -64,5 +64,5 @@ app.conf.update(
 
 @app.task(expires=EVERY_S or timedelta(hours=6).total_seconds())
 def build_report():
-    """Add up the orders of the day; REPORT_S seconds."""
+    """Add up the orders of the day; this takes REPORT_S seconds."""
     time.sleep(REPORT_S)

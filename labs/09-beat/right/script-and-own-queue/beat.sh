@@ -1,3 +1,4 @@
 #!/bin/sh
-# Celery removes the pid file of a process that is gone; a new container's first is number 1 again
+# Celery removes the pid file of a process that is gone. In a new container,
+# the first process is number 1 again
 exec celery --app=tasks beat -l INFO -s state/reports --pidfile state/beat.pid

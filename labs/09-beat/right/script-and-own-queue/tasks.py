@@ -5,7 +5,7 @@ import time
 
 from celery import Celery, schedules
 
-# Set for tests alone: the report is due every so many seconds, and not once a night
+# Set only for tests: the report is then due every EVERY_S seconds, and not once a night
 EVERY_S = float(os.getenv("REPORT_EVERY_S") or 0)
 
 app = Celery("shop")
@@ -21,7 +21,7 @@ REPORT_S = 0.1
 
 @app.task
 def build_report():
-    """Add up the orders of the day; REPORT_S seconds."""
+    """Add up the orders of the day; this takes REPORT_S seconds."""
     time.sleep(REPORT_S)
 
 

@@ -10,7 +10,7 @@ UPLOAD_S = 60
 
 @app.task
 def import_csv(name):
-    """Import a file while it is uploaded: row by row, until an empty one says that it ends."""
+    """Import a file row by row while it is uploaded; an empty row marks its end."""
     rows = 0
     while arrived := app.backend.client.blpop(f"upload:{name}", timeout=UPLOAD_S):
         if not arrived[1]:

@@ -10,7 +10,7 @@ POST = Exchange("post")
 
 
 def route(name, args, kwargs, options, task=None, **_):
-    """Return where the message of a task goes; None: to the default queue."""
+    """Return where the message of a task goes; None means the default queue."""
     match name.split("."):
         case [*_, "emails", "send_email"]:
             return {"queue": "post", "routing_key": "customer"}
@@ -19,7 +19,7 @@ def route(name, args, kwargs, options, task=None, **_):
 
 
 class Settings:
-    """What Celery reads from an object: its attributes."""
+    """The settings as attributes, which Celery reads from an object."""
 
     broker_url = os.environ["BROKER_URL"]
     result_backend = os.environ["RESULT_URL"]
