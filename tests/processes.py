@@ -33,7 +33,7 @@ def session(leader: int) -> list[str]:
 
 def left_of(lab: str) -> list[str]:
     """
-    List what the runs of a lab have left: folders, processes, and what Docker has by their names.
+    List what the runs of a lab have left: folders, processes, and what Docker names after them.
 
     The runs are those of the desk that `TASKYARD_WORK` names.
     """
@@ -43,7 +43,7 @@ def left_of(lab: str) -> list[str]:
 
 
 def left_under(*prefixes: str) -> list[str]:
-    """List what is left of the runs whose names begin so, as `left_of` does for a lab."""
+    """List what is left of the runs whose names begin with these, as `left_of` does for a lab."""
     found = [str(path) for one in prefixes for path in temporary_folder().glob(f"{one}*")]
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -54,7 +54,7 @@ def left_under(*prefixes: str) -> list[str]:
 
 
 def _on_docker(prefixes: tuple[str, ...]) -> list[str]:
-    """List what has a name on Docker that begins so; nothing without Docker."""
+    """List what Docker has under names that begin with these; nothing without Docker."""
     found: list[str] = []
     for listing, field in (
         (["ps", "-a"], "Names"),

@@ -21,7 +21,7 @@ class Profile:
         self.collection = Collection(str(folder / "collection.anki2"))
 
     def take(self, package: Path) -> dict[str, int]:
-        """Import with the choices that Anki offers first; return how many notes were what."""
+        """Import with Anki's default choices; count the notes by what became of them."""
         options = ImportAnkiPackageOptions(
             merge_notetypes=False,
             update_notes=pb.IMPORT_ANKI_PACKAGE_UPDATE_CONDITION_IF_NEWER,

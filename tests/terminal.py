@@ -31,7 +31,7 @@ class Terminal:
     def __init__(self, command: Sequence[str], env: Mapping[str, str], columns: int = 100) -> None:
         self._end, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        # `CI` would make it a place where nobody looks; what is left decides as for a learner
+        # With `CI` nobody would be looking; without it, what is left decides as for a learner
         own = {name: value for name, value in env.items() if name not in ("CI", "COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             command,
@@ -47,11 +47,11 @@ class Terminal:
         self._shown = b""
 
     def read(self) -> str:
-        """Return all that was shown so far, without colours and without what moves the cursor."""
+        """Return all that was shown so far, without colours and cursor movements."""
         while select.select([self._end], [], [], 0)[0]:
             try:
                 more = os.read(self._end, 65536)
-            except OSError:  # how Linux says that nobody has the other end any more
+            except OSError:  # how Linux says that nobody has the other end open any more
                 break
             if not more:
                 break
@@ -59,7 +59,7 @@ class Terminal:
         return ESCAPES.sub("", self._shown.decode(errors="replace"))
 
     def wait_for(self, text: str) -> str:
-        """Wait until a text was shown; return all that was."""
+        """Wait until a text has been shown; return all that has been shown."""
         until(lambda: text in self.read(), f"`{text}`", DEADLINE_S, self.read)
         return self.read()
 

@@ -30,12 +30,12 @@ def test_a_deadline_says_what_was_waited_for() -> None:
 
 
 def test_a_late_look_counts() -> None:
-    """What is there when the deadline has passed during a look is still found."""
+    """What is there is still found if the deadline passes during the look."""
     assert "there" == until(lambda: "there", "nothing", timeout_s=-1)
 
 
 def ask_in_vain(*slow: float) -> tuple[DeadlineError, int]:
-    """Wait in vain on a machine of these speeds, one a deadline; return the end, and the looks."""
+    """Wait in vain on a machine with a speed for each deadline; return the error, and the looks."""
     speeds = iter(slow)
     looks = 0
 
@@ -63,7 +63,7 @@ def test_a_slow_machine_gets_as_much_more_time_as_it_is_slow() -> None:
 
 
 def test_a_machine_that_gets_slower_gets_more() -> None:
-    """The machine is looked at at each deadline anew."""
+    """Each deadline looks at the machine anew."""
     error, looks = ask_in_vain(2, 4, 4)
     assert (str(error), looks) == ("waited 0.4 s for a result", 3)
 
@@ -76,7 +76,7 @@ def test_a_machine_that_is_too_busy_decides_nothing() -> None:
 
 
 def test_a_busy_hour_that_is_over_at_the_end_decides() -> None:
-    """What has not come in so long a time will not come."""
+    """What has not come in such a long time will not come."""
     error, _ = ask_in_vain(MOST * 10, 1)
     assert not isinstance(error, BusyError)
 

@@ -1,4 +1,4 @@
-"""A lab or a check that is killed leaves nothing, whoever is killed, by which signal, and when."""
+"""A lab or a check leaves nothing, whichever of its processes is killed, how and when."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def hook(event, arguments):
         os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(hook)
 """
-"""For `sitecustomize`: Python says what it is about to do, and does it no more."""
+"""For `sitecustomize`: Python announces the first copy, and is killed before it makes it."""
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ MAKES_TEMPORARY = {
 
 
 def test_temporary_folders_are_made_where_something_removes_them() -> None:
-    """Whoever is killed: a `with` of its own removes nothing then."""
+    """A process that is killed removes nothing, whatever `with` it is in; another one has to."""
     files = [*PACKAGE.rglob("*.py"), *(ROOT / "labs").glob("*/*.py")]  # none that a replica runs
     found = {
         str(path.relative_to(ROOT))

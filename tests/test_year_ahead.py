@@ -42,7 +42,7 @@ def test_the_fast_part_passes_a_year_ahead(request: pytest.FixtureRequest) -> No
         env={
             **os.environ,
             "PYTHONPATH": str(TESTS / "ahead"),
-            # Deadlines count on a clock that goes on, and a new file is not one of next year
+            # Deadlines count on a clock that keeps running, and a new file is not dated next year
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "NO_FAKE_STAT": "1",
         },

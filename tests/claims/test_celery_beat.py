@@ -48,7 +48,7 @@ sys.addaudithook(step)
 beat.sync()
 os._exit(0)  # what would be written at the end is not asked here
 """
-"""Starts a scheduler, sends so many ticks, and is killed before so many steps of writing them."""
+"""Starts a scheduler, sends `ticks` ticks, and is killed at step `steps` of writing them."""
 STOPPED = """
 import os, signal
 from celery import Celery
@@ -72,7 +72,7 @@ def scheduler(app: Celery, folder: Path) -> PersistentScheduler:
 
 
 def send(scheduler: PersistentScheduler, ticks: int) -> None:
-    """Let it run until it has sent so many more."""
+    """Let it run until it has sent `ticks` more."""
     wanted = scheduler.schedule["report"].total_run_count + ticks
     while scheduler.schedule["report"].total_run_count < wanted:
         scheduler.tick()

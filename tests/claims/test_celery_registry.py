@@ -15,7 +15,7 @@ ROOTS = ("src.worker.reports", "worker.reports")
 
 
 def names(arguments: str) -> list[str]:
-    """Import one module by two names into one app; return the names of its task."""
+    """Import one module under two names into one app; return the names of its task."""
     found = []
     for module in ROOTS:
         app = Celery("shop", set_as_current=False)

@@ -31,7 +31,7 @@ def test_a_tuple_comes_back_as_a_list(shop: ModuleType) -> None:
 
 
 def test_a_task_changes_nothing_in_the_producer(shop: ModuleType) -> None:
-    """What a task appends to a list of its module is in the worker's list alone."""
+    """What a task appends to a list of its module is only in the worker's list."""
     assert 1 == shop.note.delay("sold").get(timeout=DEADLINE_S)
     assert [] == shop.seen
 
@@ -48,7 +48,7 @@ def test_a_result_goes_after_a_day(shop: ModuleType, gate: redis.Redis) -> None:
 
 
 def test_a_worker_fetches_four_messages_in_advance(shop: ModuleType, gate: redis.Redis) -> None:
-    """By default a worker with one slot runs one task and has fetched four messages more."""
+    """By default a worker with one slot runs one task and has fetched four more messages."""
     broker = shop.app.conf.broker_url
     handles = [shop.hold.delay(GATE) for _ in range(9)]
     seen = wait_for(

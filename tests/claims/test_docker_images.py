@@ -43,7 +43,7 @@ def run(builder: Builder, image: str, *command: str) -> str:
 
 
 def test_pip_compiles_although_python_shall_not(builder: Builder, tmp_path: Path) -> None:
-    """PYTHONDONTWRITEBYTECODE keeps Python from writing .pyc files, and pip writes them still."""
+    """PYTHONDONTWRITEBYTECODE keeps Python from writing .pyc files, but pip still writes them."""
     name = "labels-1.0"
     with zipfile.ZipFile(tmp_path / f"{name}-py3-none-any.whl", "w") as wheel:
         wheel.writestr("labels.py", "PRICE = 1\n")
@@ -97,7 +97,7 @@ def test_an_argument_is_in_the_history(builder: Builder, tmp_path: Path) -> None
 
 
 def test_without_workdir_files_land_in_the_root(builder: Builder, tmp_path: Path) -> None:
-    """COPY . . puts code between /bin and /etc when no WORKDIR stands above it."""
+    """COPY . . puts code between /bin and /etc when there is no WORKDIR above it."""
     (tmp_path / "shop.py").write_text("")
     image = build(builder, tmp_path, "COPY . .\n")
     assert {"/shop.py", "/bin", "/etc"} <= set(run(builder, image, "sh", "-c", "ls -d /*").split())

@@ -30,7 +30,7 @@ def test_one_of_two_sets_a_key_that_is_not_there(store: redis.Redis) -> None:
 def test_an_answer_in_work_outlives_a_search_and_not_a_version(
     store: redis.Redis, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the cache of lab 04 what is stored after SCAN and DEL is found, and after `forget` not."""
+    """In lab 04's cache, what is stored after SCAN and DEL is found; after `forget` it is not."""
     monkeypatch.setenv("CACHE_URL", url)
     monkeypatch.setenv("LOCK_S", "60")
     cache = load(Course.discover().lab("redis-cache").solution / "cache.py")

@@ -44,7 +44,7 @@ def send(app: Celery, number: int = MESSAGES) -> None:
 
 
 def overfill(store: redis.Redis) -> None:
-    """Go over the limit with one value: Redis looks at it before a write, not during it."""
+    """Go over the limit with one value: Redis checks the limit before a write, not during it."""
     store.setrange("big", int(store.config_get("maxmemory")["maxmemory"]), "x")
 
 

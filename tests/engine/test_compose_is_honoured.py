@@ -128,7 +128,7 @@ ALL: dict[str, Any] = {
     },
 }
 
-# What the local engine does as Docker does it; the contract's tests show most of it.
+# What the local engine does as Docker does; the contract's tests show most of it.
 HONOURED = [
     "name",
     "version",
@@ -154,7 +154,7 @@ HONOURED = [
     "services.*.profiles",
 ]
 
-# What it says of the others: keys, a service or file that has them, and what is said then.
+# What it says about the others: the key, a service and a file that have it, and the sentence.
 SAID: list[tuple[str, Mapping[str, Any], Mapping[str, Any], str]] = [
     ("services.*.build.*", {"build": "."}, {}, "builds no image for `shop`"),
     (
@@ -259,7 +259,7 @@ SAID: list[tuple[str, Mapping[str, Any], Mapping[str, Any], str]] = [
 
 
 def said(folder: Path, service: Mapping[str, Any], file: Mapping[str, Any]) -> str:
-    """Return what the local engine says of a file, or why it refuses it."""
+    """Return what the local engine says about a file, or why it refuses it."""
     services = {
         "shop": {"image": IMAGE, "command": "python shop.py", **service},
         "redis": {"image": "redis:8-alpine"},
@@ -307,7 +307,7 @@ def test_the_file_with_all_keys_has_all_keys(accepted: Mapping[str, bool]) -> No
 def test_each_accepted_key_is_honoured_or_named(accepted: Mapping[str, bool]) -> None:
     """A new key fails here until one of the two tables has it."""
     patterns = [*(path.replace("[]", "[[]]") for path in HONOURED), *(row[0] for row in SAID)]
-    # A map is as good as what stands in it
+    # A map counts by what stands in it
     leaves = [
         path
         for path in accepted
@@ -329,6 +329,6 @@ def test_each_accepted_key_is_honoured_or_named(accepted: Mapping[str, bool]) ->
 def test_the_local_engine_names_what_it_does_not_honour(
     tmp_path: Path, service: Mapping[str, Any], file: Mapping[str, Any], sentence: str
 ) -> None:
-    """It says nothing of a file without the key."""
+    """It says nothing about a file without the key."""
     assert said(tmp_path, {}, {}) == ""
     assert sentence in said(tmp_path, service, file)

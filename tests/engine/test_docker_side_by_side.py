@@ -82,7 +82,7 @@ def test_both_run_and_the_end_of_one_is_none_of_the_other(two: list[Stack]) -> N
 
 
 def test_a_container_answers_to_the_name_in_the_file(two: list[Stack], name: str) -> None:
-    """On each network that it is on, beside its own aliases; and in each run another one does."""
+    """On each of its networks, beside its own aliases; in each run it is another container."""
     seen = set()
     for stack in two:
         for service, asked in (

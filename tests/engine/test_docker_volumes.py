@@ -1,4 +1,4 @@
-"""What becomes of volumes on Docker: a run takes along those that it made, and no other."""
+"""What becomes of volumes on Docker: a run removes those that it made, and no others."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def project(folder: Path, declared: str, mounts: str = "[shelf:/shelf]") -> Path
 
 
 def use(folder: Path) -> set[str]:
-    """Do with a stack all that removes containers; return the volumes that they had."""
+    """Do everything to a stack that removes containers; return the volumes that these had."""
     with Stack(folder, "docker", label="volumes") as stack:
         seen = mounted(stack)
         stack.scale("cache", 2)
@@ -83,7 +83,7 @@ def use(folder: Path) -> set[str]:
 
 
 def test_a_volume_from_outside_outlives_the_run(tmp_path: Path, keep: Keep) -> None:
-    """`external: true` says that somebody else made it: its file is there after the run."""
+    """`external: true` says that somebody else made it: its file is still there after the run."""
     name = keep(f"taskyard-test-{uuid4().hex[:8]}")
     used = use(project(tmp_path, f"shelf: {{external: true, name: {name}}}"))
     assert ["mine"] == read_word(name)
@@ -120,7 +120,7 @@ def test_volumes_that_the_run_made_go_with_it(tmp_path: Path) -> None:
 
 
 def test_a_replica_that_goes_takes_its_nameless_volume_along(tmp_path: Path) -> None:
-    """Not first at the end of the run: a demo may scale many times."""
+    """It does not wait for the end of the run: a demo may scale many times."""
     with Stack(project(tmp_path, "shelf:"), "docker", label="volumes") as stack:
         one = mounted(stack)
         stack.scale("cache", 2)

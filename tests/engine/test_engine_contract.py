@@ -260,7 +260,7 @@ def test_stop_kills_a_process_that_does_not_leave(stack: Stack) -> None:
 
 
 def test_a_replica_that_ended_badly_can_be_removed(stack: Stack) -> None:
-    """What is to go need not be well: a new one takes its place."""
+    """A replica that is to go need not be well: a new one takes its place."""
     stack.stop("stubborn")
     assert [one.exit_code for one in replicas(stack, "stubborn")] == [137]
     stack.scale("stubborn", 0)

@@ -276,7 +276,7 @@ def test_two_run_at_once_and_clients_find_each(engine: str, tmp_path: Path) -> N
 
 @ON_BOTH
 def test_a_killed_run_leaves_nothing(engine: str, tmp_path: Path) -> None:
-    """Neither a process, nor a folder, nor memory of the kernel, also of a busy server."""
+    """Neither a process, nor a folder, nor memory of the kernel, even of a busy server."""
     folder = project(tmp_path / "lab", UNNAMED)
     before = forgotten_memory()
     script = f"""

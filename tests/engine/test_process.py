@@ -49,18 +49,18 @@ class StandingClock(asyncio.SelectorEventLoop):
         return self.timers[-1]
 
     def is_set_for(self, seconds: float) -> bool:
-        """Tell whether something is to happen after so many seconds."""
+        """Tell whether something is due in this many seconds."""
         left = (timer.when() - self.now for timer in self.timers if not timer.cancelled())
         return any(abs(one - seconds) < STEP_S / 2 for one in left)
 
     async def move(self, seconds: float) -> None:
-        """Let what is due by then begin."""
+        """Move the clock on, and let what is due by then begin."""
         self.now += seconds
         for _ in range(3):  # a timer that is due wakes a task, which may set the next timer
             await asyncio.sleep(0)
 
     async def wait(self, seconds: float) -> None:
-        """See that somebody is to wait so long, and not less, and let them."""
+        """Require that something waits this long and not less, and let that time pass."""
         await seen(lambda: self.is_set_for(seconds), f"a pause of {seconds:g} s")
         await self.move(seconds - STEP_S)
         assert self.is_set_for(STEP_S)
@@ -107,12 +107,12 @@ def play(tmp_path: Path) -> Callable[[Story], None]:
 
 
 async def seen(condition: Callable[[], object], what: str) -> None:
-    """Wait for something that takes its own time, however the clock stands."""
+    """Wait for something that takes its own time, whatever the clock shows."""
     await asyncio.to_thread(until, condition, what, SEEN_S)
 
 
 def test_the_pause_before_a_restart_doubles_up_to_a_minute(play: Callable[[Story], None]) -> None:
-    """Twelve restarts, which last four minutes on a clock that goes."""
+    """Twelve restarts, which would take four minutes on a clock that runs."""
 
     async def story(clock: StandingClock, process: Callable[..., Process]) -> None:
         failing = process("false", restart="always")
@@ -159,7 +159,7 @@ def test_a_kill_in_the_middle_of_a_restart_is_not_lost(play: Callable[[Story], N
 def test_a_replica_is_unhealthy_after_so_many_failures_an_interval_apart(
     play: Callable[[Story], None], tmp_path: Path
 ) -> None:
-    """Tests that come sooner, so that nobody waits, count no failure of their own."""
+    """Tests that come sooner, so that nobody waits for long, do not count as failures."""
 
     async def story(clock: StandingClock, process: Callable[..., Process]) -> None:
         sick = process("sleep", "600", health=health("test", "-e", str(tmp_path / "good")))

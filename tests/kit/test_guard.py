@@ -65,7 +65,7 @@ def test_the_folder_is_there_before_its_name_and_gone_with_the_pipe(
 
 
 def test_a_kernel_that_is_left_is_killed(guard: Text, kernel: Text) -> None:
-    """The pipe has ended without the line that says that it had ended by itself."""
+    """The pipe has ended, and no line has said that the kernel ended by itself."""
     folder = told(guard, str(kernel.pid))
     assert 0 == ended(guard)
     assert -signal.SIGKILL == kernel.wait(timeout=30)

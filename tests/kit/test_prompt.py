@@ -16,7 +16,7 @@ ENV = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 def asks(timeout_s: float, go: Path) -> None:
-    """Be a demo: ask when there is a file `ask`, and tell when there is a file `compare`."""
+    """Be a demo: ask once there is a file `ask`, and answer once there is a file `compare`."""
     console.PREDICT_S = timeout_s
     show = console.Show()
     show.say("before")
@@ -34,7 +34,7 @@ def command(timeout_s: float, go: Path) -> list[str]:
 
 
 def ask(go: Path, timeout_s: float = 90, before: str = "") -> Terminal:
-    """Start something that asks, and that goes on when there are files named so in a folder."""
+    """Start a process that asks, and that goes on when the files it waits for are in a folder."""
     go.mkdir()
     if not before:
         (go / "ask").touch()
@@ -66,7 +66,7 @@ def test_enter_goes_on(tmp_path: Path) -> None:
 
 
 def test_whoever_has_begun_to_type_has_all_the_time_there_is(tmp_path: Path) -> None:
-    """The time-out is over for one that nobody answers, and not for the one that was begun."""
+    """The time-out ends a question that nobody answers, and not one whose answer has begun."""
     begun = ask(tmp_path / "begun", timeout_s=3)
     begun.type("6")
     begun.wait_for("): 6")

@@ -40,7 +40,7 @@ if __name__ == "__main__":
 
 @pytest.mark.xdist_group("worker")
 def test_workers_are_those_that_answer(tmp_path: Path) -> None:
-    """Five, also where the command does not tell: at once; a beat and a shop are none."""
+    """Five, even if the command does not say so; a beat and a shop are not among them."""
     (tmp_path / "compose.yaml").write_text(COMPOSE)
     (tmp_path / "tasks.py").write_text(TASKS)
     (tmp_path / "start.sh").write_text("# not a celery beat\nexec celery -A tasks worker -P solo\n")

@@ -224,7 +224,7 @@ def test_a_service_that_ends_without_a_traceback_is_looked_for_in_the_compose_fi
 
 
 def test_a_deadline_names_what_was_waited_for_and_what_the_services_wrote(verdicts) -> None:
-    """No answer is explained by the one that should have given it."""
+    """A missing answer is explained by the service that should have given it."""
     (verdict,) = verdicts(
         "from taskyard.deadline import until\n"
         'def test_it(stack):\n    """It comes."""\n'
@@ -255,7 +255,7 @@ CALLS = (
 def test_a_slip_in_a_task_is_found_where_a_requirement_does_not_hold(
     verdicts, tmp_path: Path, line: str, place: str
 ) -> None:
-    """A worker goes on after it; what is raised on purpose, or by a server, is none."""
+    """A worker goes on after a slip; an error raised on purpose, or by a server, is not a slip."""
     (tmp_path / "tasks.py").write_text(f"def send():\n    {line}\n")
     (verdict,) = verdicts(
         'def test_it(stack):\n    """It is sent."""\n    stack.wait_log("worker", "Error: ")\n'

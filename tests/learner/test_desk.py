@@ -200,7 +200,7 @@ def test_a_removed_file_is_an_edit(desk: Desk, lab: Lab) -> None:
 def test_a_new_starter_file_never_replaces_one_of_the_learner_s(
     desk: Desk, lab: Lab, mine: str
 ) -> None:
-    """Not the file of that name, nor a folder of it, nor a file where a folder must be."""
+    """Neither a file of that name, nor a folder of that name, nor a file where a folder must be."""
     folder = desk.folder(lab)
     write(folder / mine, "mine\n")
     write(lab.starter / "new.py", "the course's\n")
@@ -375,7 +375,7 @@ def test_the_difference_leads_from_the_learner_to_the_solution(desk: Desk, lab: 
 
 
 def test_the_difference_is_a_patch(desk: Desk, lab: Lab) -> None:
-    """`patch` makes the solution of it, also where a line has no end."""
+    """`patch` makes it the solution, even where the last line has no end."""
     folder = desk.folder(lab)
     write(folder / "tasks.py", "import shop\nsend()")
     patch = ["patch", "-p1", "--quiet"]

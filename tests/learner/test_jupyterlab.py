@@ -70,7 +70,7 @@ START_S = 60.0
 PATIENT_MS = 180_000
 CHANGED = "net::ERR_NETWORK_CHANGED"
 BY_THE_CLOCK: Any = {"polling": 250}
-"""A condition is asked for so often, and not with each picture: a busy machine draws few."""
+"""How often a condition is checked: not with each picture, because a busy machine draws few."""
 
 RAN = """() => {
   const panel = window.jupyterapp.shell.currentWidget;

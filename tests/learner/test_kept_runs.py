@@ -49,7 +49,7 @@ def command(lab: Path) -> Runner:
 
 
 def lose(prefix: str, loss: Loss) -> str:
-    """Take away from the one run under a prefix what tells of it; return its name."""
+    """Remove what shows that the one run under a prefix exists; return the run's name."""
     (state,) = temporary_folder().glob(f"{prefix}*")
     if loss in ("the supervisor", "a reboot"):
         for process in psutil.process_iter():
