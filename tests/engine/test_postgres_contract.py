@@ -7,6 +7,7 @@ import pwd
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -439,6 +440,38 @@ with Stack(pathlib.Path({str(folder)!r}), "local") as stack:
     done = subprocess.run([python, "-c", code], capture_output=True, text=True, cwd="/", env=around)
     assert done.stdout.startswith("healthy "), done.stderr
     assert [] == left_of(done.stdout.split()[1])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_strict_umask_of_root_shuts_nobody_out(tmp_path: Path) -> None:
+    """The other user reaches all that the run made, and the copies of the project's scripts."""
+    text = f"{UNNAMED}    volumes: [./scripts:/docker-entrypoint-initdb.d]\n"
+    usual = os.umask(0o077)
+    try:
+        folder = project(tmp_path / "lab", text, a_sql="CREATE TABLE items AS SELECT 7 AS n;")
+        with held(folder, "local") as stack:
+            assert [(7,)] == ask(stack, "SELECT n FROM items")
+    finally:
+        os.umask(usual)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_folder_that_root_alone_may_enter_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says which folder it is, and what to do."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as closed:
+        Path(closed).chmod(0o700)
+        monkeypatch.setattr(tempfile, "tempdir", closed)
+        stack = held(project(tmp_path / "lab", UNNAMED), "local")
+        with pytest.raises(ServiceError) as told:
+            stack.up()
+        stack.close()
+    said = str(told.value)
+    assert "Traceback" not in said
+    assert f"cannot enter {closed}" in said
+    assert f"chmod o+x {closed}" in said
+    assert "export TMPDIR=/tmp" in said
 
 
 def python_for_everybody() -> str:

@@ -51,7 +51,7 @@ def main() -> None:
         *("-c", "dynamic_shared_memory_type=mmap"),
     ]
     if os.geteuid() == 0:
-        become_another(data, sockets)
+        become_another(data, sockets, Path(os.environ["TASKYARD_INITDB"]))
     data.chmod(0o700)
     if (data / "PG_VERSION").exists():
         say("PostgreSQL Database directory appears to contain a database; Skipping initialization")
@@ -65,8 +65,8 @@ def say(text: str) -> None:
     print(f"\n{text}\n", flush=True)
 
 
-def become_another(data: Path, sockets: Path) -> None:
-    """Give the data folder to a user other than root, and go on as that user."""
+def become_another(data: Path, sockets: Path, scripts: Path) -> None:
+    """Give what the run made to a user other than root, whatever the umask; go on as that user."""
     for name in USERS:
         try:
             user = pwd.getpwnam(name)
@@ -77,13 +77,25 @@ def become_another(data: Path, sockets: Path) -> None:
         sys.exit(
             f"Error: PostgreSQL does not run as root, and there is no user {' or '.join(USERS)}"
         )
-    for place in (data, sockets):
+    state = scripts.parents[1]
+    for place in (data, sockets, scripts, *state.glob("postgres")):
         for path in (place, *place.rglob("*")):
             if path.lstat().st_uid != user.pw_uid:
                 os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+        for above in place.parents:
+            if above.is_relative_to(state):
+                above.chmod(0o711)
     os.setgroups([])
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
+    for above in reversed(data.parents):
+        if not os.access(above, os.X_OK):
+            sys.exit(
+                f"Error: PostgreSQL does not run as root, and {name} cannot enter {above}.\n"
+                f"Let every user pass: chmod o+x {shlex.quote(str(above))}\n"
+                "If it is your folder for temporary files, another does as well:"
+                " export TMPDIR=/tmp"
+            )
 
 
 def setting(name: str, default: str = "") -> str:

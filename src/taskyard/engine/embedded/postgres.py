@@ -108,8 +108,7 @@ def prepare(service: Service, state: Path, folder: Path) -> None:
     Make the programs, the scripts and the data folder that a replica expects.
 
     PostgreSQL refuses to run as root, so the entry point of a run that root started becomes another
-    user. That user may enter the run's folder, and gets a copy of the programs if only root can
-    reach them.
+    user. That user gets a copy of the programs if only root can reach them.
 
     Args:
         state: The run's state folder.
@@ -124,14 +123,13 @@ def prepare(service: Service, state: Path, folder: Path) -> None:
         script.chmod(0o755)
         _sockets(state).mkdir()
         package = _installed()
-        if os.geteuid() == 0:
-            state.chmod(0o711)
-            if not all(above.stat().st_mode & 0o001 for above in package.parents):
-                for name in (PACKAGE, f"{PACKAGE}.libs"):
-                    source = package.with_name(name)
-                    if source.exists():
-                        shutil.copytree(source, state / "postgres" / name)
-                package = state / "postgres" / PACKAGE
+        is_closed = not all(above.stat().st_mode & 0o001 for above in package.parents)
+        if os.geteuid() == 0 and is_closed:
+            for name in (PACKAGE, f"{PACKAGE}.libs"):
+                source = package.with_name(name)
+                if source.exists():
+                    shutil.copytree(source, state / "postgres" / name)
+            package = state / "postgres" / PACKAGE
         (state / "pginstall").symlink_to(package / f"pginstall{VERSION}")
     scripts = _scripts(service, state)
     shutil.rmtree(scripts, ignore_errors=True)
