@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlsplit
 
 import redis
 
@@ -91,10 +90,7 @@ def calls(stack: Stack, prompt: str) -> int:
 
 def store_of(stack: Stack) -> redis.Redis:
     """Return the cache that the shop uses."""
-    url = urlsplit(stack.project.services["shop"].environment["CACHE_URL"])
-    return redis.Redis.from_url(
-        stack.url(url.hostname or "", int(url.path.strip("/") or 0)), decode_responses=True
-    )
+    return redis.Redis.from_url(stack.url_of("CACHE_URL"), decode_responses=True)
 
 
 def lock_s(stack: Stack) -> float:

@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 from celery import Celery
 
@@ -60,7 +59,7 @@ def worker(stack: Stack, app: Celery, name: str, *without: str) -> Iterator[None
 
 def demo(stack: Stack, show: Show) -> None:
     environment = stack.project.services["shop"].environment
-    broker, backend = (redis_url(stack, environment[v]) for v in ("BROKER_URL", "RESULT_URL"))
+    broker, backend = (stack.outside(environment[v]) for v in ("BROKER_URL", "RESULT_URL"))
     app = Celery("demo", broker=broker, backend=backend, set_as_current=False)
     show.say()
     show.say(
@@ -77,12 +76,6 @@ def demo(stack: Stack, show: Show) -> None:
     show.say()
     show.say("And your own worker? When it started, it wrote into its log:")
     show.raw("\n".join(line for line in stack.logs("worker").splitlines() if "results:" in line))
-
-
-def redis_url(stack: Stack, url: str) -> str:
-    """Turn a URL of the Compose file into one that works on this machine."""
-    parts = urlsplit(url)
-    return stack.url(parts.hostname or "", int(parts.path.strip("/") or 0))
 
 
 def follow(stack: Stack, app: Celery, show: Show, broker: str, backend: str) -> None:

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
 
 from taskyard.errors import TaskyardError
 from taskyard.kit.stack import temporary_folder
@@ -61,10 +60,5 @@ class GuardedFolder:
     def __enter__(self) -> GuardedFolder:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self._end("" if error else "done\n")
