@@ -85,6 +85,17 @@ READY = """() => {
     panel.context.sessionContext.session?.kernel?.connectionStatus === "connected";
 }"""
 COMMAND = "name => { window.jupyterapp.commands.execute(name); }"
+SIDEBAR = """() => {
+  const files = document.querySelector("#filebrowser");
+  const theme = getComputedStyle(document.documentElement);
+  return {
+    notebook: document.querySelector("#jp-main-dock-panel").offsetWidth,
+    files: files.offsetWidth,
+    dates: getComputedStyle(files.querySelector(".jp-id-modified")).display !== "none",
+    byTheme: getComputedStyle(files).minWidth ===
+      theme.getPropertyValue("--jp-sidebar-min-width"),
+  };
+}"""
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
 
 
@@ -181,6 +192,29 @@ def test_jupyterlab_is_dark_where_the_system_is(address: str, browser: Browser) 
     page = browser.new_page(color_scheme="dark")
     load(page, address, "document.body.dataset.jpThemeLight === 'false'")
     page.close()
+
+
+@pytest.mark.parametrize("width", [600, 1280])
+def test_a_notebook_has_two_thirds_of_a_narrow_window_too(
+    address: str, browser: Browser, width: int
+) -> None:
+    """The file browser is beside it, closes and opens; in a wide window it is JupyterLab's own."""
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    load(page, address, READY)
+    files = page.get_by_role("listitem", name=re.compile("^Name: 01-first-task.ipynb"))
+    files.wait_for()
+    opened = page.evaluate(SIDEBAR)
+    tab = page.get_by_role("tab", name=re.compile("^File Browser"))
+    tab.click()
+    files.wait_for(state="hidden")
+    tab.click()
+    files.wait_for()
+    again = page.evaluate(SIDEBAR)
+    page.close()
+    assert again == opened
+    assert opened["notebook"] >= width * 2 / 3
+    is_wide = width == 1280
+    assert (opened["byTheme"], opened["dates"]) == (is_wide, is_wide)
 
 
 def shown(cell: dict[str, Any]) -> list[Any]:

@@ -3,10 +3,16 @@ The settings of JupyterLab under `make start`, which finds them through JUPYTER_
 
 The JSON files in this folder disable jupytext, which the build needs and which would offer
 learners to pair notebooks with Markdown files. They also open Markdown files as rendered pages.
+`custom/custom.css` leaves a notebook its room in a narrow window.
 """
+
+from pathlib import Path
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
 c.ServerApp.ip = "127.0.0.1"
+c.LabApp.custom_css = True
+custom = str(Path(__file__).with_name("custom"))  # otherwise ~/.jupyter/custom; no option names it
+c.ServerApp.tornado_settings.update({"static_custom_path": [custom]})
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.LabApp.extension_manager = "readonly"
