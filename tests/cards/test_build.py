@@ -12,6 +12,8 @@ import sysconfig
 import tempfile
 import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,19 @@ send.delay(42)  # returns at once
 IMAGE = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><rect width="9" height="9"/></svg>'
 )
+
+STRUCK = """
+import os, runpy, signal, sys
+
+def strike(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith(".apkg"):
+        os.kill(os.getpid(), blow)
+
+blow = int(sys.argv.pop())
+sys.addaudithook(strike)
+runpy.run_module("taskyard", run_name="__main__")
+"""
+"""`python -m taskyard` that sends itself a signal when a deck is written and not yet in place."""
 
 
 @pytest.fixture
@@ -243,6 +258,43 @@ def test_a_build_leaves_no_temporary_file(file: Path, tmp_path: Path, monkeypatc
     assert {"queues.md", "list.svg", "queues.apkg", "tmp"} == {
         one.name for one in tmp_path.iterdir()
     }
+
+
+def test_a_build_removes_what_a_killed_one_left(file: Path, tmp_path: Path) -> None:
+    """It does so for every deck of its folder; the killed build has put no deck in place."""
+    out = tmp_path / "out"
+    with struck(file, out / "queues.apkg", signal.SIGKILL) as killed:
+        assert killed.wait(60) == -signal.SIGKILL
+        (left,) = out.iterdir()
+        assert left.name != "queues.apkg"
+    run("build", file, "-o", out / "another.apkg")
+    assert [one.name for one in out.iterdir()] == ["another.apkg"]
+
+
+def test_a_build_leaves_what_a_living_one_writes(file: Path, tmp_path: Path) -> None:
+    """A build that is stopped, while another one builds beside it, still ends well."""
+    out = tmp_path / "out"
+    with struck(file, out / "queues.apkg", signal.SIGSTOP) as stopped:
+        _, status = os.waitpid(stopped.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        run("build", file, "-o", out / "another.apkg")
+        stopped.send_signal(signal.SIGCONT)
+        assert stopped.wait(60) == 0
+    assert {"queues.apkg", "another.apkg"} == {one.name for one in out.iterdir()}
+
+
+@contextmanager
+def struck(file: Path, out: Path, blow: signal.Signals) -> Iterator[subprocess.Popen[bytes]]:
+    """Build a deck in a process that sends itself a signal before the deck is in place."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", STRUCK, "cards", "build", file, "-o", out, str(int(blow))],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_nothing_is_built_of_a_file_with_an_error(file: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ database in memory, and the archive is made from that.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import itertools
 import json
@@ -16,11 +17,12 @@ import sqlite3
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import IO, Any
 
 import genanki
 
@@ -34,6 +36,9 @@ _FIRST_MS = 1_700_000_000_000
 
 _SQLITE_VERSION = 3_040_000
 """The version of SQLite in the header. Nobody reads it, and it would differ between Pythons."""
+
+_DRAFT = ".taskyard-deck-"
+"""The beginning of the name of a deck that is being written."""
 
 
 class _Note(genanki.Note):  # type: ignore[misc] # genanki has no types
@@ -124,15 +129,16 @@ def _replace(out: Path, content: bytes) -> None:
     """Write the file completely or not at all."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        draft = NamedTemporaryFile(dir=out.parent, prefix=".", delete=False)  # noqa: SIM115
-        try:
-            with draft:
+        _remove_drafts(out.parent)
+        with _draft(out.parent) as draft:
+            try:
                 draft.write(content)
-            Path(draft.name).chmod(0o666 & ~_umask())
-            Path(draft.name).replace(out)
-        except BaseException:
-            Path(draft.name).unlink(missing_ok=True)
-            raise
+                draft.flush()
+                Path(draft.name).chmod(0o666 & ~_umask())
+                Path(draft.name).replace(out)
+            except BaseException:
+                Path(draft.name).unlink(missing_ok=True)
+                raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise TaskyardError(
@@ -140,6 +146,25 @@ def _replace(out: Path, content: bytes) -> None:
             path=out,
             hint="choose a folder that you may write to, with space left on its disk",
         ) from error
+
+
+def _draft(folder: Path) -> IO[bytes]:
+    """Make a file for a draft, locked until it is closed or its process ends, however it ends."""
+    while True:
+        draft = NamedTemporaryFile(dir=folder, prefix=_DRAFT, delete=False)  # noqa: SIM115
+        with suppress(OSError):  # a file system without locks, where no draft is removed either
+            fcntl.flock(draft, fcntl.LOCK_EX)
+        if os.fstat(draft.fileno()).st_nlink:
+            return draft
+        draft.close()  # another build took it for one of a killed build, before it was locked
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Remove the drafts that killed builds have left in a folder, which nobody locks any more."""
+    for path in folder.glob(f"{_DRAFT}*"):
+        with suppress(OSError), path.open("rb") as draft:
+            fcntl.flock(draft, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _umask() -> int:
