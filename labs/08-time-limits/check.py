@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 import pytest
 import redis
 from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded
 
-from taskyard.deadline import until
+from taskyard.deadline import BusyError, until
 from taskyard.kit.queue import look
 from taskyard.kit.recorder import wait_for_workers
-from taskyard.kit.requirement import Unmet, require
+from taskyard.kit.requirement import require
 from taskyard.kit.stack import Stack
 
 ROWS = 1000
@@ -30,6 +31,8 @@ NEXT_S = 10.0
 DAY_S = 24 * 60 * 60
 TRIES = 3
 ENDED = ("SUCCESS", "FAILURE")
+ANSWERED = f"let the supplier that had hung at row {STUCK} answer, so that a new try succeeds"
+LATE = "the soft limit ended each of them, although there was a try that could succeed"
 
 
 class Shop:
@@ -57,9 +60,24 @@ class Shop:
         """Let the supplier answer again."""
         self.books.delete(f"hangs:{name}")
 
+    def was_too_slow(self, name: str, task_id: str, row: int) -> bool:
+        """
+        Tell whether the soft limit has ended an import although there was a try that could succeed.
+
+        One try had its supplier answer at the row where it hung before, or hung there again because
+        this check was late. The third file was imported within the limit, so the limit is not at
+        fault: the machine is.
+        """
+        if not isinstance(self.app.AsyncResult(task_id).result, SoftTimeLimitExceeded):
+            return False
+        return self.asked(name, row) > 1 or len(self.booked(name)) > row
+
     def asked(self, name: str, row: int) -> int:
         """Count how often the supplier was asked for a row at which its line hung."""
         return int(self.books.hget(f"asked:{name}", str(row)) or 0)
+
+    def wait_for_hang(self, name: str, row: int) -> None:
+        until(lambda: self.asked(name, row), f"row {row} of an import", DEADLINE_S)
 
     def booked(self, name: str) -> Counter[int]:
         """Count the entries of each row."""
@@ -147,36 +165,21 @@ def pool_without_limits(shop: Shop) -> str:
 
 def test_import_goes_on(shop: Shop, stuck: dict[str, str]) -> None:
     """When the supplier answers again, the stuck import ends with each row booked once."""
-    stuck_id = stuck["stuck"]
-
-    def is_over() -> bool:
-        return shop.is_whole("stuck") or shop.has_ended(stuck_id)
-
-    with suppress(TimeoutError):
-        until(lambda: shop.state(stuck_id) in ("RETRY", *ENDED), "its first try", SETTLE_S)
-    shop.answer("stuck")
-    with suppress(TimeoutError):
-        until(is_over, "the stuck import to end", SETTLE_S)
-    did = f"let the supplier that had hung at row {STUCK} answer, so that a new try succeeds"
-    wait_s = 0.0 if is_over() else due_s(shop, stuck_id)
-    if wait_s < NEXT_S:
-        with suppress(TimeoutError):
-            until(is_over, "the stuck import to end", DEADLINE_S)
-    require(
-        is_over(),
-        did=did,
-        saw=f"{shop.state(stuck_id)}: the next try is too far away"
-        + (f", {wait_s:.0f} s" if wait_s else ""),
-        expected=f"a new try within {NEXT_S:g} s",
-        look_at="tasks.py: how long does a retry of import_csv wait?",
-    )
-    shop.settle("stuck")
+    name, task_id = "stuck", stuck["stuck"]
+    for number in range(1, TRIES + 1):
+        let_go_on(shop, name, task_id)
+        if not shop.was_too_slow(name, task_id, STUCK):
+            break
+        if number == TRIES:
+            raise BusyError(f"let the supplier of a stuck import answer, {TRIES} times", LATE)
+        name = f"stuck-{number}"
+        task_id = shop.upload(name, STUCK)
     how, lost = "", "tasks.py, import_csv"
-    if shop.state(stuck_id) == "SUCCESS":
+    if shop.state(task_id) == "SUCCESS":
         how = ", and Celery says SUCCESS"
         lost = "tasks.py: the soft limit is an exception. Which `except` catches it?"
-    elif shop.state(stuck_id) == "FAILURE":
-        error = type(shop.app.AsyncResult(stuck_id).result).__name__
+    elif shop.state(task_id) == "FAILURE":
+        error = type(shop.app.AsyncResult(task_id).result).__name__
         how = f": Celery says FAILURE, {error}"
         lost = {
             "SoftTimeLimitExceeded": "tasks.py: the soft limit came, and nothing tried again. What "
@@ -185,12 +188,38 @@ def test_import_goes_on(shop: Shop, stuck: dict[str, str]) -> None:
             "the other?",
         }.get(error, f"tasks.py, import_csv: what raises {error}?")
     shop.require_whole(
-        "stuck",
-        did,
+        name,
+        ANSWERED,
         lost=lost,
         twice="tasks.py: what tells the books that they already have this row?",
         how=how,
     )
+
+
+def let_go_on(shop: Shop, name: str, task_id: str) -> None:
+    """Let the supplier of a stuck import answer after its first try, and wait until it is over."""
+
+    def is_over() -> bool:
+        return shop.is_whole(name) or shop.has_ended(task_id)
+
+    with suppress(TimeoutError):
+        until(lambda: shop.state(task_id) in ("RETRY", *ENDED), "its first try", SETTLE_S)
+    shop.answer(name)
+    with suppress(TimeoutError):
+        until(is_over, "the stuck import to end", SETTLE_S)
+    wait_s = 0.0 if is_over() else due_s(shop, task_id)
+    if wait_s < NEXT_S:
+        with suppress(TimeoutError):
+            until(is_over, "the stuck import to end", DEADLINE_S)
+    require(
+        is_over(),
+        did=ANSWERED,
+        saw=f"{shop.state(task_id)}: the next try is too far away"
+        + (f", {wait_s:.0f} s" if wait_s else ""),
+        expected=f"a new try within {NEXT_S:g} s",
+        look_at="tasks.py: how long does a retry of import_csv wait?",
+    )
+    shop.settle(name)
 
 
 def due_s(shop: Shop, task_id: str) -> float:
@@ -232,11 +261,29 @@ def test_tries_have_an_end(shop: Shop, stuck: dict[str, str]) -> None:
 
 def test_killed_worker_loses_nothing(shop: Shop) -> None:
     """An import whose worker is killed ends with each row booked once."""
-    name = kill_in_the_middle(shop)
-    did = (
+    for number in range(1, TRIES + 1):
+        name = f"killed-{number}"
+        task_id = shop.upload(name, HALF)
+        shop.wait_for_hang(name, HALF)
+        shop.stack.kill("worker")
+        in_time = shop.state(task_id) not in ("RETRY", *ENDED)
+        put_back(shop, name)
+        if in_time and not shop.was_too_slow(name, task_id, HALF):
+            break
+        if number == TRIES:
+            raise BusyError(f"killed the worker in the middle of an import, {TRIES} times", LATE)
+    shop.require_whole(
+        name,
         f"killed the worker with {HALF} rows booked, started it again, and moved the clock on "
-        "by a day, so that a worker puts back what nobody had acknowledged"
+        "by a day, so that a worker puts back what nobody had acknowledged",
+        lost="tasks.py: when does the worker acknowledge the message of an import?",
+        twice="tasks.py: a killed process saves nothing. What tells the books that they "
+        "already have a row from the first run?",
     )
+
+
+def put_back(shop: Shop, name: str) -> None:
+    """Start the killed worker a day later, let the supplier answer, and wait until all is done."""
     # The killed worker may have held this lock, and nobody else would look for five minutes
     shop.broker.delete("unacked_mutex")
     for tag, delivered in shop.broker.zrange("unacked_index", 0, -1, withscores=True):
@@ -246,38 +293,12 @@ def test_killed_worker_loses_nothing(shop: Shop) -> None:
     wait_for_workers(shop.app, 1)
     until(shop.is_quiet, "the worker to finish what was left", DEADLINE_S)
     shop.settle(name)
-    shop.require_whole(
-        name,
-        did,
-        lost="tasks.py: when does the worker acknowledge the message of an import?",
-        twice="tasks.py: a killed process saves nothing. What tells the books that they "
-        "already have a row from the first run?",
-    )
-
-
-def kill_in_the_middle(shop: Shop) -> str:
-    """Kill the worker while it waits for the supplier, before its soft limit; return the file."""
-    for number in range(TRIES):
-        name = f"killed-{number}"
-        task_id = shop.upload(name, HALF)
-        until(lambda name=name: shop.asked(name, HALF), f"row {HALF} of an import", DEADLINE_S)
-        shop.stack.kill("worker")
-        if shop.state(task_id) not in ("RETRY", *ENDED):
-            return name
-        shop.answer(name)
-        shop.stack.start("worker")
-    raise Unmet(
-        did=f"killed the worker {TRIES} times while it imported a file",
-        saw="each time the import had run into its soft limit first: this machine is too busy",
-        expected="a kill before the soft limit",
-        look_at="what else this machine does now; check again when it does less",
-    )
 
 
 def test_two_at_once_book_once(shop: Shop) -> None:
     """An import that is delivered again while it runs books each row once."""
     task_id = shop.upload("twice", HALF)
-    until(lambda: shop.asked("twice", HALF), f"row {HALF} of an import", DEADLINE_S)
+    shop.wait_for_hang("twice", HALF)
     shop.upload("twice", HALF, task_id=task_id)
     with suppress(TimeoutError):  # the second may have seen that there is a first
         until(lambda: shop.asked("twice", HALF) > 1, "the second run", SETTLE_S)

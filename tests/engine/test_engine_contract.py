@@ -466,7 +466,7 @@ def test_what_is_not_running_cannot_be_killed(engine: str, tmp_path: Path) -> No
 
 def test_logs_are_in_the_order_in_which_they_were_written(engine: str, tmp_path: Path) -> None:
     """Standard output and standard error are one log, and `down` ends it."""
-    say = "for n in 1 2 3; do echo out $$n; sleep 0.5; echo err $$n >&2; sleep 0.5; done; sleep 600"
+    say = "for n in 1 2 3; do echo out $$n; sleep 0.2; echo err $$n >&2; sleep 0.2; done; sleep 600"
     with Stack(one_service(tmp_path / "lab", "", f"sh -c '{say}'"), engine) as stack:
         words = ["out", "1", "err", "1", "out", "2", "err", "2", "out", "3", "err", "3"]
         until(lambda: stack.logs("one").split() == words)
