@@ -24,7 +24,7 @@ RIGHT_AT_FIRST = 2
 
 TIMEOUT_S = 300.0
 DECIDED_WITHIN = 3
-"""A check that a busy machine keeps from a verdict is asked again, as it tells the learner to do."""
+"""A check that a busy machine keeps from a verdict is asked again, as it tells the learner."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
