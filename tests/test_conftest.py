@@ -31,6 +31,8 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Py
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent")
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.delenv("TASKYARD_REQUIRE", raising=False)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # nbval's imports alone take seconds
+    monkeypatch.setenv("PYTEST_PLUGINS", "xdist.plugin")
     (pytester.path / "tests").mkdir()
     for name in ("conftest.py", "pyproject.toml", "tests/proved.py"):
         (pytester.path / name).write_bytes((ROOT / name).read_bytes())
