@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import tiny_course
-from proved import DRAW, ONE_IN, Case, digest, inputs_of, passed_over, proved, renew
+from proved import DRAW, ONE_IN, Case, digest, inputs_of, left_out, passed_over, proved, renew
 
 from taskyard.course import Course, Lab
 from taskyard.files import ROOT
@@ -34,8 +34,46 @@ def cases(labs: tuple[Lab, ...]) -> list[Case]:
 
 def tried(labs: tuple[Lab, ...]) -> set[Case]:
     """Return the cases that `make test` tries where nothing is proved."""
-    wrong = {(lab.slug, variant, "docker") for lab in labs for variant in lab.wrong}
-    return set(cases(labs)) - wrong
+    by_slug = {lab.slug: lab for lab in labs}
+    return {one for one in cases(labs) if not left_out(by_slug[one[0]], *one[1:])}
+
+
+OTHER_ANSWERS = """
+[asks-docker]
+requirement = "The caller does not wait"
+message = "asked"
+engine = "docker"
+"""
+
+
+def add_answers(lab: Lab) -> None:
+    """Add three other right answers, and a wrong one that only Docker can reject."""
+    for answer in ("right/a", "right/b", "right/c", "wrong/asks-docker"):
+        tiny_course.write(lab.folder / answer / "tasks.py", "send.apply_async()\n")
+    with (lab.folder / "expect.toml").open("a") as file:
+        file.write(OTHER_ANSWERS)
+
+
+@pytest.mark.parametrize(
+    ("demo", "also_on_docker"),
+    [("", {"asks-docker"}), ('NEEDS_DOCKER = "images"\n', {"asks-docker", "blocks"})],
+)
+def test_what_only_a_proof_tries(
+    labs: tuple[Lab, ...], demo: str, also_on_docker: set[str]
+) -> None:
+    """
+    The third of the other right answers, and on Docker the wrong ones.
+
+    A wrong answer that the local engine cannot reject, or whose lab it cannot run, is tried there.
+    """
+    lab = labs[0]
+    add_answers(lab)
+    lab.demo.write_text(demo + lab.demo.read_text())
+    reasons = {one[1:]: why for one in cases((lab,)) if (why := left_out(lab, *one[1:]))}
+    right, wrong = "all of the other right answers", "wrong answers on Docker too"
+    expected = {("c", "local"): right, ("c", "docker"): right}
+    expected |= {(one, "docker"): wrong for one in {*lab.wrong} - also_on_docker}
+    assert {one: f"`make proof` tries {words}" for one, words in expected.items()} == reasons
 
 
 def record_of(labs: tuple[Lab, ...], path: Path) -> Path:
@@ -54,23 +92,11 @@ def test_some_of_each_lab_is_tried_again(labs: tuple[Lab, ...], tmp_path: Path) 
         assert len(tried((lab,)) - over) == math.ceil(len(tried((lab,))) / ONE_IN)
 
 
-def test_where_only_docker_rejects_a_wrong_answer_it_is_tried_there(
-    labs: tuple[Lab, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    record = tmp_path / "proved.json"
-    lab = labs[0]
-    on_docker = {(lab.slug, variant, "docker") for variant in lab.wrong}
-    renew(record, dict.fromkeys(on_docker, True), {lab.slug: inputs_of(lab)})
-    ever = set()
-    for seed in range(100):
-        monkeypatch.setenv(DRAW, str(seed))
-        ever |= on_docker - passed_over(labs, record)
-    assert ever == on_docker
-
-
 def test_the_draw_can_be_repeated_and_another_one_reaches_others(
     labs: tuple[Lab, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What `make test` never tries is not drawn: the draw would hit nothing."""
+    add_answers(labs[0])
     record = record_of(labs, tmp_path / "proved.json")
     first = passed_over(labs, record)
     assert first == passed_over(labs, record)

@@ -10,18 +10,14 @@ from typing import Any
 
 import pytest
 from found import COURSE
-from proved import DRAW, PASSED_OVER, Case, inputs_of, passed_over, proved
+from proved import DRAW, PASSED_OVER, Case, inputs_of, left_out, passed_over, proved
 from started import taskyard
 
 from taskyard.course import Lab
-from taskyard.kit.contract import Contract, load
 from taskyard.learner.runner import NEEDS_DOCKER_STATUS, UNDECIDED_STATUS
 from taskyard.pages.page import Page
 
 ENGINES = ("local", "docker")
-RIGHT_AT_FIRST = 2
-"""So many of a lab's other right answers are tried in `make test`."""
-
 TIMEOUT_S = 300.0
 DECIDED_WITHIN = 3
 """A check that a busy machine keeps from a verdict is asked again, as it tells the learner."""
@@ -45,7 +41,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 # A variant may fix a port of this machine, so the engines take turns with it
                 pytest.mark.xdist_group(f"{lab.slug}-{variant}"),
                 *([pytest.mark.docker] if engine == "docker" else []),
-                *([] if proof else left_out(lab, variant, engine, over)),
+                *([] if proof else skipped(lab, variant, engine, over)),
             ],
         )
         for number in range(1, rounds + 1)
@@ -56,18 +52,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(("lab", "variant", "engine"), cases)
 
 
-def left_out(lab: Lab, variant: str, engine: str, over: set[Case]) -> list[pytest.MarkDecorator]:
+def skipped(lab: Lab, variant: str, engine: str, over: set[Case]) -> list[pytest.MarkDecorator]:
     """Return the mark of what only `make proof` tries, or has tried already."""
-    if variant in lab.right[RIGHT_AT_FIRST:]:
-        return [pytest.mark.skip(reason="`make proof` tries all of the other right answers")]
-    if variant in lab.wrong:
-        needs_docker = bool(Contract.of(load(lab.demo)).needs_docker)
-        needs_docker = needs_docker or lab.expectations()[variant].engine == "docker"
-        if engine == "docker" and not needs_docker:
-            return [pytest.mark.skip(reason="`make proof` tries wrong answers on Docker too")]
-    if (lab.slug, variant, engine) in over:
-        return [pytest.mark.skip(reason=PASSED_OVER + os.environ[DRAW])]
-    return []
+    has_proof = PASSED_OVER + os.environ[DRAW] if (lab.slug, variant, engine) in over else ""
+    reason = left_out(lab, variant, engine) or has_proof
+    return [pytest.mark.skip(reason=reason)] if reason else []
 
 
 def test_variant(
