@@ -7,19 +7,24 @@ import os
 import re
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from random import random
+from threading import Thread
 
 import pytest
+from jupyter_server.services.contents.fileio import atomic_writing
 from terminal import Terminal
 
 from taskyard.course import Course
 from taskyard.deadline import until
 from taskyard.errors import TaskyardError
+from taskyard.learner import jupyter
 from taskyard.learner.jupyter import lab_command, lab_environment, lay_out
 
 NAME = "01-first-task.ipynb"
@@ -159,6 +164,68 @@ def test_a_broken_record_is_told_and_nothing_is_overwritten(course: Course) -> N
     notices = lay_out(course, desk)
     assert "cannot be read" in notices[0]
     assert text_of(desk / NAME) == "mine"
+
+
+def test_a_save_just_before_a_copy_is_renewed_is_kept(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JupyterLab saves after the copy was compared, and before it is replaced."""
+    desk = course.root / "work" / "notebooks"
+    lay_out(course, desk)
+    publish(course.root / "notebooks" / NAME, "version two")
+    compare = jupyter._cells
+
+    def save_after_the_look(content: bytes) -> str:
+        publish(desk / NAME, "mine")
+        return compare(content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jupyter, "_cells", save_after_the_look)
+        (notice,) = lay_out(course, desk)
+    beside = "01-first-task.new.ipynb"
+    assert beside in notice
+    assert (text_of(desk / NAME), text_of(desk / beside)) == ("mine", "version two")
+
+
+def test_a_save_at_any_moment_of_a_renewal_is_kept(course: Course) -> None:
+    """A hundred saves, made as JupyterLab's server makes them, meet a hundred renewals."""
+    desk = course.root / "work" / "notebooks"
+    lost = []
+    for number in range(100):
+        publish(course.root / "notebooks" / NAME, f"version {number}")
+        lay_out(course, desk)
+        publish(course.root / "notebooks" / NAME, f"version {number}, mended")
+        saver = Thread(target=save, args=(desk / NAME, f"mine {number}", random() * 0.01))
+        saver.start()
+        lay_out(course, desk)
+        saver.join()
+        held = [text_of(path) for path in desk.glob("*ipynb*")]
+        if f"mine {number}" not in held:
+            lost.append((number, held))
+        for path in desk.iterdir():
+            path.unlink()
+    assert lost == []
+
+
+def save(path: Path, text: str, after_s: float) -> None:
+    """Save a notebook as JupyterLab's server does; again, if it reports that this failed."""
+    time.sleep(after_s)  # which moment it meets is left to chance
+    content = {"cells": [{"cell_type": "markdown", "source": [text]}]}
+    with suppress(FileNotFoundError), atomic_writing(str(path)) as file:
+        file.write(json.dumps(content))
+        return
+    save(path, text, 0)
+
+
+def test_a_renewal_that_was_killed_between_two_names_is_finished(course: Course) -> None:
+    """The copy that it had moved aside comes back: here an edited one, which stays."""
+    desk = course.root / "work" / "notebooks"
+    lay_out(course, desk)
+    publish(desk / NAME, "mine")
+    (desk / NAME).rename(desk / f".{NAME}.aside")
+    assert lay_out(course, desk) == []
+    assert text_of(desk / NAME) == "mine"
+    assert not (desk / f".{NAME}.aside").exists()
 
 
 def test_links_lead_from_the_desk_to_the_course(course: Course) -> None:

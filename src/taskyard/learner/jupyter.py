@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from taskyard.course import Course
 from taskyard.errors import TaskyardError
-from taskyard.files import write
+from taskyard.files import recover, renew, write
 from taskyard.learner.desk import usable
 from taskyard.notebook.kernel import kernel_environment
 from taskyard.notebook.links import relink
@@ -81,12 +81,14 @@ def lay_out(course: Course, folder: Path) -> list[str]:
         for name in _names(chapter.notebook):
             path, known = folder / name, copied.get(name)
             is_first = name == chapter.notebook.name
+            recover(path)
             if known and known.version == version and (path.exists() or not is_first):
                 break  # this version has been copied before
-            if path.exists() and (not known or _cells(path.read_bytes()) != known.cells):
-                continue  # the learner has edited this file: try the next name
+            may_go = partial(_is_unedited, known)
             laid = _for_desk(content, course, folder)
-            write(path, laid)
+            # Asked twice, so that an edited file is not even moved, and a save since then is kept.
+            if not (may_go(_held(path)) and renew(path, may_go, laid)):
+                continue  # the learner has edited this file: try the next name
             copied[name] = _Copied(version, _cells(laid))
             if not is_first:
                 notices.append(
@@ -157,6 +159,14 @@ def _names(notebook: Path) -> Iterator[str]:
     yield f"{notebook.stem}.new.ipynb"
     for number in count(2):
         yield f"{notebook.stem}.new-{number}.ipynb"
+
+
+def _held(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _is_unedited(known: _Copied | None, held: bytes | None) -> bool:
+    return held is None or (known is not None and _cells(held) == known.cells)
 
 
 def _cells(content: bytes) -> str:
