@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
 import tiny_course
-from proved import DRAW, ONE_IN, Case, digest, inputs_of, left_out, passed_over, proved, renew
+from proved import (
+    DECIDES,
+    DRAW,
+    ONE_IN,
+    Case,
+    digest,
+    inputs_of,
+    left_out,
+    passed_over,
+    proved,
+    renew,
+)
 
 from taskyard.course import Course, Lab
 from taskyard.files import ROOT
@@ -112,6 +124,35 @@ def test_a_lab_that_has_changed_is_tried_whole(labs: tuple[Lab, ...], tmp_path: 
     (labs[0].folder / "check.py").open("a").write("# another check\n")
     inputs_of.cache_clear()
     assert {slug for slug, _, _ in proved(labs, record)} == {lab.slug for lab in labs[1:]}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "src/taskyard/learner/check.py",
+        "requirements/lab.txt",
+        "Dockerfile",
+        "tests/content/test_labs.py",
+    ],
+)
+def test_one_byte_of_what_decides_about_every_lab_takes_all_proofs_away(
+    labs: tuple[Lab, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    copy = tmp_path / "root"
+    for place in DECIDES:
+        (copy / place).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / place).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")  # other tests write there meanwhile
+            shutil.copytree(ROOT / place, copy / place, ignore=ignored)
+        else:
+            shutil.copy(ROOT / place, copy / place)
+    monkeypatch.setattr("proved.ROOT", copy)
+    record = record_of(labs, tmp_path / "proved.json")
+    assert {lab.slug for lab in labs} == {slug for slug, _, _ in proved(labs, record)}
+    *others, last = (copy / name).read_bytes()
+    (copy / name).write_bytes(bytes([*others, last ^ 1]))
+    inputs_of.cache_clear()
+    assert [] == proved(labs, record)
 
 
 def test_what_a_proof_refutes_is_tried_again(labs: tuple[Lab, ...], tmp_path: Path) -> None:
