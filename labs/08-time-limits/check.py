@@ -18,9 +18,9 @@ from taskyard.kit.recorder import wait_for_workers
 from taskyard.kit.requirement import require
 from taskyard.kit.stack import Stack
 
-ROWS = 1000
-STUCK = 400
-HALF = 500
+ROWS = 300
+STUCK = 120
+HALF = 150
 SOON_S = 6.0
 FREE_S = 10.0
 """Longer, to allow for a hard limit and for a new pool process to replace a killed one."""

@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 MOMENTS_MAX = 1000
-QUIET_S = 20.0
 STEP_S = 0.05
 TRIES = 5
 SUFFIXES = (".dir", ".dat", ".bak", ".db")
@@ -75,9 +74,9 @@ def expiry(app: object, scheduler: object, entry: object) -> object:
     return round(datetime.fromisoformat(date).timestamp() - moment, 1)
 
 
-def second(task: str, *command: str) -> object:
+def second(task: str, quiet_s: str, *command: str) -> object:
     """
-    Run beat once more, until it ends or sends; return its exit status, and whether it sent.
+    Run beat once more, until it ends, sends, or has done neither for `quiet_s` seconds.
 
     If the image completes the command, read it from the container's first process.
     """
@@ -100,7 +99,7 @@ def second(task: str, *command: str) -> object:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        while (code := beat.poll()) is None and time.monotonic() < begun + QUIET_S:
+        while (code := beat.poll()) is None and time.monotonic() < begun + float(quiet_s):
             if senders() - before:
                 break
             time.sleep(STEP_S)
