@@ -19,6 +19,7 @@ from taskyard.kit.requirement import require
 from taskyard.kit.stack import Stack
 
 ROWS = 300
+"""Importing them takes about a twentieth of SOFT_S on an idle machine: a busy one has time too."""
 STUCK = 120
 HALF = 150
 SOON_S = 6.0
