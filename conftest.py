@@ -1,4 +1,4 @@
-"""What all tests share: skips without Docker or a browser, groups of tests, and the final count."""
+"""What all tests share: skips of what a machine lacks, groups of tests, and the final count."""
 
 from __future__ import annotations
 
@@ -60,7 +60,12 @@ def missing_browser() -> str:
     return "" if chromium() else "no browser: neither Chromium nor Chrome is on PATH"
 
 
-MISSING = {"docker": missing_docker, "browser": missing_browser}
+def missing_faketime() -> str:
+    """Return why no process can be started on another date; empty if one can."""
+    return "" if shutil.which("faketime") else "no faketime: it is not on PATH"
+
+
+MISSING = {"docker": missing_docker, "browser": missing_browser, "faketime": missing_faketime}
 """A mark to the function that returns why the thing that it needs is missing."""
 
 

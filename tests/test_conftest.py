@@ -23,6 +23,10 @@ def test_b():
 @pytest.mark.browser
 def test_c(browser):
     pass
+
+@pytest.mark.faketime
+def test_d():
+    pass
 """
 
 
@@ -45,16 +49,17 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Py
 
 def test_kinds_are_counted_and_a_skipped_kind_has_its_reason(run: pytest.Pytester) -> None:
     result = run.runpytest_subprocess("-p", "no:cacheprovider")
-    result.assert_outcomes(passed=2, skipped=4)
+    result.assert_outcomes(passed=2, skipped=6)
     result.stdout.fnmatch_lines(
         [
             "*what ran*",
-            "engine               1 passed",
+            "engine               1 passed, 1 skipped",
             "engine in a browser  1 skipped",
             "engine on Docker     1 skipped",
-            "queue                1 passed",
+            "queue                1 passed, 1 skipped",
             "queue in a browser   1 skipped",
             "queue on Docker      1 skipped",
+            "skipped: 1 of engine, because: no faketime: *",
             "skipped: 1 of engine in a browser, because: no browser: *",
             "skipped: 1 of engine on Docker, because: no Docker: *",
         ]
@@ -63,7 +68,12 @@ def test_kinds_are_counted_and_a_skipped_kind_has_its_reason(run: pytest.Pyteste
 
 @pytest.mark.parametrize(
     ("words", "failed", "said"),
-    [("docker", 2, ["Docker"]), ("browser", 2, ["browser"]), ("docker,browser", 4, ["*"])],
+    [
+        ("docker", 2, ["Docker"]),
+        ("browser", 2, ["browser"]),
+        ("faketime", 2, ["faketime"]),
+        ("docker,browser,faketime", 6, ["*"]),
+    ],
 )
 def test_what_is_required_and_missing_fails(
     run: pytest.Pytester,
@@ -74,7 +84,7 @@ def test_what_is_required_and_missing_fails(
 ) -> None:
     monkeypatch.setenv("TASKYARD_REQUIRE", words)
     result = run.runpytest_subprocess("-p", "no:cacheprovider")
-    result.assert_outcomes(passed=2, errors=failed, skipped=4 - failed)
+    result.assert_outcomes(passed=2, errors=failed, skipped=6 - failed)
     result.stdout.fnmatch_lines(
         [f"*no {one}: *, and TASKYARD_REQUIRE asks for it*" for one in said]
     )
@@ -82,8 +92,10 @@ def test_what_is_required_and_missing_fails(
 
 def test_the_count_is_the_same_on_several_workers(run: pytest.Pytester) -> None:
     result = run.runpytest_subprocess("-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider")
-    result.assert_outcomes(passed=2, skipped=4)
-    result.stdout.fnmatch_lines(["engine on Docker     1 skipped", "queue                1 passed"])
+    result.assert_outcomes(passed=2, skipped=6)
+    result.stdout.fnmatch_lines(
+        ["engine on Docker     1 skipped", "queue                1 passed, 1 skipped"]
+    )
 
 
 def test_a_group_stays_on_one_worker(run: pytest.Pytester) -> None:

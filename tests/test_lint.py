@@ -19,6 +19,7 @@ TOOLS = Path(sys.executable).parent
 PACKAGE = ROOT / "src" / "taskyard"
 MAKEFILE = ROOT / "Makefile"
 WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
+PROOF = WORKFLOW.with_name("proof.yml")
 COMPOSE = ROOT / "docker-compose.yml"
 
 FORBIDDEN = {
@@ -144,7 +145,8 @@ def test_compose_accepts_a_lab(slug: str, variant: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "path"), [("github-workflows", WORKFLOW), ("compose-spec", COMPOSE)]
+    ("schema", "path"),
+    [("github-workflows", WORKFLOW), ("github-workflows", PROOF), ("compose-spec", COMPOSE)],
 )
 def test_yaml_follows_its_schema(schema: str, path: Path) -> None:
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
@@ -163,6 +165,20 @@ def test_the_workflow_runs_what_everybody_runs() -> None:
     commands = re.findall(r"run: (.*)", WORKFLOW.read_text())
     assert commands
     assert set(commands) == {"make test"}
+
+
+def test_a_proof_runs_by_itself_with_all_that_it_can_use() -> None:
+    """What is missing there would be skipped, and nobody reads that every week."""
+    text = PROOF.read_text()
+    assert re.search(r"^  schedule:\n    - cron: ", text, re.MULTILINE)
+    commands = re.findall(r"run: (.*)", text)
+    assert any(re.search(r"apt-get .*install faketime\b", command) for command in commands)
+    assert commands[-1] == "make proof"
+    kinds = re.findall(r"TASKYARD_REQUIRE=(\w+)", (ROOT / "pyproject.toml").read_text())
+    assert "faketime" in kinds
+    for path in (PROOF, ROOT / "CONTRIBUTING.md"):
+        required = re.findall(r"TASKYARD_REQUIRE[:=] ?(\S+)", path.read_text())
+        assert [sorted(kinds)] == [sorted(one.split(",")) for one in required], path
 
 
 @pytest.mark.parametrize("name", ["lab", "notebook", "test", "runtime", "uv"])

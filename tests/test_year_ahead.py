@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,18 +25,16 @@ SLEEPS_BY_ITSELF = "test_watching_builds_again"
 TIMEOUT_S = 1200.0
 
 
+@pytest.mark.faketime
 def test_the_fast_part_passes_a_year_ahead(request: pytest.FixtureRequest) -> None:
     """Files, decks and cards carry dates; none of them is compared with a day that passes."""
     if not request.config.getoption("proof"):
         pytest.skip("`make proof` runs the fast part a year ahead")
-    faketime = shutil.which("faketime")
-    if faketime is None:
-        pytest.skip("there is no `faketime` on PATH")
     options = ["-q", "-p", "no:cacheprovider", "-m", "not docker and not browser"]
     options += ["-k", f"not {SLEEPS_BY_ITSELF}"]
     options += [f"--ignore={TESTS / name}" for name in STARTS_LABS]
     done = subprocess.run(
-        [faketime, "-f", "+365d", sys.executable, "-m", "pytest", *options, str(TESTS)],
+        ["faketime", "-f", "+365d", sys.executable, "-m", "pytest", *options, str(TESTS)],
         cwd=ROOT,
         env={
             **os.environ,
