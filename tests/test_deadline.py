@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
@@ -112,6 +113,21 @@ def test_who_waits_may_say_what_a_missed_deadline_means() -> None:
         until(lambda: False, "it", 0.01, control=lambda: 1.0, missed=lambda: KeyError("gone"))
     with pytest.raises(BusyError):
         until(lambda: False, "it", 0.01, control=lambda: 100.0, missed=lambda: KeyError("gone"))
+
+
+def test_waits_that_share_a_deadline_share_the_time_that_a_slow_machine_adds() -> None:
+    """The second has what the first left of the whole, and not of what an idle machine needs."""
+    begin = time.monotonic()
+    with pytest.raises(DeadlineError, match=r"waited 0\.2 s"):
+        until(lambda: False, "the first", 0.1, control=lambda: 2.0, since=begin)
+    looks = 0
+
+    def control() -> float:
+        nonlocal looks
+        looks += 1
+        return 8.0
+
+    assert until(lambda: looks, "the second", 0.1, control=control, since=begin)
 
 
 @pytest.mark.parametrize("service", ["jupyter", "redis"])

@@ -65,6 +65,7 @@ def until(
     saw: Callable[[], object] | None = None,
     control: Callable[[], float] | None = None,
     missed: Callable[[], Exception] | None = None,
+    since: float | None = None,
 ) -> _Found:
     """
     Call a condition until its result is true, and return the result.
@@ -75,17 +76,19 @@ def until(
 
     Args:
         what: The end of the sentence "waited 30 s for …".
-        timeout_s: The deadline on an idle machine, in seconds from the call. The condition is
-            called once more after it.
+        timeout_s: The deadline on an idle machine, in seconds. The condition is called once more
+            after it.
         saw: Called at the deadline; returns what is there instead.
         control: Returns how many times slower than idle the machine is; None means `slowness`.
         missed: Called at the deadline; returns the error to raise instead of a DeadlineError.
+        since: The `time.monotonic()` from which `timeout_s` counts, so that several waits share
+            one deadline; None means the moment of the call.
 
     Raises:
         DeadlineError: The deadline passed; says what it was for, and what was seen.
         BusyError: The deadline passed, and the machine is more than MOST times slower than idle.
     """
-    begin = time.monotonic()
+    begin = time.monotonic() if since is None else since
     wait_s = timeout_s
     while True:
         asked = time.monotonic()

@@ -110,8 +110,7 @@ class LocalEngine:
         def missed() -> ServiceError:
             return reports.failure(self._run.project, self, waiting[0], timeout_s)
 
-        left_s = max(0.0, begin + timeout_s - time.monotonic())
-        until(is_met, f"`{service}`", left_s, missed=missed)
+        until(is_met, f"`{service}`", timeout_s, missed=missed, since=begin)
 
     def _begin(self, service: Service, index: int) -> None:
         """Have the supervisor start one replica."""

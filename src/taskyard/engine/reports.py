@@ -62,12 +62,12 @@ def wait_up(
         may_die = any(r.health is None and r.state == "running" for r in replicas)
         return not waiting and (not may_die or time.monotonic() - called > SETTLE_S)
 
-    left_s = max(SETTLE_S, begin + timeout_s - called)
     until(
         is_up,
         "the services",
-        left_s,
+        timeout_s,
         missed=lambda: failure(project, engine, waiting[0], timeout_s),
+        since=max(begin, called + SETTLE_S - timeout_s),  # at least SETTLE_S is left
     )
 
 
