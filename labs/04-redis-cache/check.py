@@ -12,6 +12,7 @@ from functools import partial
 import redis
 
 from taskyard.deadline import until
+from taskyard.kit.blame import place_in
 from taskyard.kit.requirement import Unmet, ask, require
 from taskyard.kit.stack import Stack
 
@@ -69,7 +70,7 @@ def call(
             did=f"called {path} with {json.dumps(content)}",
             saw=f"no answer; the shop's log ends with: {stack.last_line('shop', shop)}",
             expected="an answer",
-            look_at="cache.py: the code that the line in the log names",
+            look_at=place_in(stack.logs("shop", shop), stack.project.folder) or "cache.py",
         ) from None
 
 

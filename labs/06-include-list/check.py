@@ -83,7 +83,8 @@ def app(stack: Stack, shop: ModuleType) -> Iterator[Celery]:
     try:
         until(answer, f"the answers of {stack.workers()} workers", WORKER_S)
     except TimeoutError as error:
-        raise Unmet(did, str(error), expected, "compose.yaml, and the workers' logs") from None
+        look_at = "compose.yaml: the workers' commands, and BROKER_URL"
+        raise Unmet(did, str(error), expected, look_at) from None
     yield app
     app.close()
 
@@ -160,7 +161,8 @@ def test_all_work_is_done(stack: Stack, shop: ModuleType, app: Celery) -> None:
             did=did,
             saw=f"`{name}`: {states[task_id]}",
             expected=expected,
-            look_at="the workers' logs",
+            look_at=place_in(app.AsyncResult(ids[name]).traceback or "", stack.project.folder)
+            or f"{name.rpartition('.')[0].replace('.', '/')}.py",
         )
 
 
@@ -204,7 +206,7 @@ def test_one_name(stack: Stack, app: Celery) -> None:
         did=did,
         saw=f"more names than the shop sends: {told(more)}",
         expected=expected,
-        look_at="who sends these? The shop's tasks already have their names",
+        look_at="src/worker/app.py: who sends these? The shop's tasks already have their names",
     )
 
 

@@ -234,6 +234,7 @@ def test_a_deadline_names_what_was_waited_for_and_what_the_services_wrote(verdic
     )
     assert verdict.did == "waited 0 s for a result"
     assert verdict.saw == "none; `worker` wrote last: no broker"
+    assert verdict.look_at == "compose.yaml:10, the service `worker`"
 
 
 CALLS = (

@@ -17,6 +17,7 @@ import pytest
 
 from taskyard.deadline import MOST, BusyError, DeadlineError, slowness
 from taskyard.engine import Choice
+from taskyard.engine.embedded import is_embedded
 from taskyard.errors import TaskyardError
 from taskyard.kit.blame import meaning_of, missing_from, place_in, slip_in
 from taskyard.kit.contract import Contract
@@ -162,7 +163,9 @@ class Check:
         saw = "; ".join(filter(None, (saw, self._stack.last_words(), meaning_of(saw))))
         logs = map(self._stack.logs, self._stack.project.services)
         places = filter(None, (place_in(log, self._folder) for log in logs))
-        return saw, expected, next(places, "the code of the service that should answer")
+        own = (s for s in self._stack.project.services.values() if not is_embedded(s))
+        lines = (f"compose.yaml:{one.line}, the service `{one.name}`" for one in own)
+        return saw, expected, next(places, "; ".join(lines) or "compose.yaml")
 
     def _slip(self) -> str:
         """Say where a service met an error of Python's own in the learner's code, if one did."""
