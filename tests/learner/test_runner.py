@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 import tiny_course
+from rich.console import Console
 
 from taskyard.course import Course, Lab
 from taskyard.engine import Choice
@@ -35,13 +37,13 @@ def demo(stack, show):
 """
 
 
-def runner_of(folder: Path, demo: str, compose: str = "") -> Runner:
+def runner_of(folder: Path, demo: str, compose: str = "", show: Show | None = None) -> Runner:
     """Lay out a lab with this demo and this Compose file."""
     (folder / "demo.py").write_text(demo)
     (folder / "files").mkdir()
     (folder / "files" / "compose.yaml").write_text(compose)
     lab = Lab(2, "image-layers", folder)
-    return Runner(Course(folder, ()), lab, Show(), folder / "files")
+    return Runner(Course(folder, ()), lab, show or Show(), folder / "files")
 
 
 def test_a_demo_about_the_start_starts_the_stack_itself(
@@ -121,6 +123,35 @@ def test_a_check_on_a_busy_machine_ends_undecided(
     told = capsys.readouterr().out
     assert "busy    It comes." in told
     assert "FAIL" not in told
+
+
+TWO_LINES = """
+from taskyard.kit.requirement import Unmet
+
+def test_it():
+    \"\"\"It comes.\"\"\"
+    saw = "two lines, of which this one is longer than a terminal of 60 columns\\n"
+    saw += "  | and this one, which a log has indented, is longer than that as well"
+    raise Unmet("asked", saw, "an answer", "tasks.py")
+"""
+
+
+def test_each_line_of_what_a_check_saw_stands_in_the_column_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a terminal of 60 columns, too."""
+    monkeypatch.setattr("taskyard.learner.check.slowness", lambda: 1.0)
+    (tmp_path / "check.py").write_text(TWO_LINES)
+    screen = io.StringIO()
+    show = Show(screen, Console(file=screen, width=60, highlight=False))
+    runner = runner_of(tmp_path, "def demo(stack, show):\n    pass\n", REDIS, show)
+    runner.check(Choice("local", "you asked for it"))
+    assert screen.getvalue().split("asked\n")[1].split("        expected")[0] == (
+        "        saw: two lines, of which this one is longer than a\n"
+        "             terminal of 60 columns\n"
+        "               | and this one, which a log has indented, is\n"
+        "             longer than that as well\n"
+    )
 
 
 def test_a_demo_that_waits_in_vain_shows_what_the_worker_wrote(tmp_path: Path) -> None:

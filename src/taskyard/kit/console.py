@@ -89,8 +89,9 @@ class Show:
 
     def _beside(self, lead: Text, text: Text) -> None:
         for line in text.wrap(self._console, max(self.width - len(lead), 1)):
-            line.rstrip()
-            self._console.print(lead + line, soft_wrap=True)
+            whole = lead + line
+            whole.rstrip()
+            self._console.print(whole, soft_wrap=True)
             lead = Text(" " * len(lead))
 
     def raw(self, text: str) -> None:

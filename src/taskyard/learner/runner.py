@@ -290,10 +290,7 @@ class Runner:
         self._show.outcome(word or verdict.outcome, verdict.requirement)
         if verdict.did:
             for name in ("did", "saw", "expected", "look_at"):
-                first, *rest = getattr(verdict, name).splitlines() or [""]
-                self._show.say(first, lead=f"        {name.replace('_', ' ')}: ")
-                for line in rest:
-                    self._show.raw(f"          {line}")
+                self._show.say(getattr(verdict, name), lead=f"        {name.replace('_', ' ')}: ")
 
     def hint(self) -> None:
         """Print the next hint."""
