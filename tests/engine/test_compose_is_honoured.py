@@ -224,7 +224,7 @@ SAID: list[tuple[str, Mapping[str, Any], Mapping[str, Any], str]] = [
         "services.*.volumes[[]].read_only",
         {"volumes": [".:/lab:ro"]},
         {},
-        "keeps `shop` from no file that the Compose file mounts read-only",
+        "lets `shop` write into your files, which are read-only in a container",
     ),
     (
         "services.*.volumes[[]].tmpfs.size",

@@ -24,7 +24,7 @@ _SERVICES: tuple[tuple[str, Callable[[Service], object]], ...] = (
     ),
     ("runs {} as you, not as its `user`", lambda s: s.user),
     (
-        "keeps {} from no file that the Compose file mounts read-only",
+        "lets {} write into your files, which are read-only in a container",
         lambda s: any(mount.read_only for mount in s.volumes),
     ),
     ("knows no alias of a link of {}", lambda s: s.links),
