@@ -22,6 +22,8 @@ services:
   plain: { <<: *shop, command: celery -A tasks worker -P solo }
   shell: { <<: *shop, command: ["sh", "-c", "exec celery -A tasks worker -P solo"] }
   script: { <<: *shop, command: ["sh", "start.sh"] }
+  parts: { <<: *shop, entrypoint: ["celery", "-A", "tasks"], command: ["worker", "-P", "solo"] }
+  entry: { <<: *shop, entrypoint: ["sh", "start.sh"] }
   program: { <<: *shop, command: ["python", "tasks.py"], deploy: { replicas: 2 } }
   beat: { <<: *shop, command: celery -A tasks beat --enable-remote-control -s beat.schedule }
   shop:
@@ -40,12 +42,12 @@ if __name__ == "__main__":
 
 @pytest.mark.xdist_group("worker")
 def test_workers_are_those_that_answer(tmp_path: Path) -> None:
-    """Five, even if the command does not say so; a beat and a shop are not among them."""
+    """Seven, even if the command does not say so; a beat and a shop are not among them."""
     (tmp_path / "compose.yaml").write_text(COMPOSE)
     (tmp_path / "tasks.py").write_text(TASKS)
     (tmp_path / "start.sh").write_text("# not a celery beat\nexec celery -A tasks worker -P solo\n")
     with Stack(tmp_path, "local") as stack:
-        assert stack.workers() == 5
+        assert stack.workers() == 7
         app = Celery(broker=stack.url(), set_as_current=False)
 
         def beat_answers() -> bool:
@@ -55,11 +57,27 @@ def test_workers_are_those_that_answer(tmp_path: Path) -> None:
         names = wait_for_workers(app, stack.workers())
         assert names == [
             f"celery@{name}"
-            for name in ("plain-1", "program-1", "program-2", "script-1", "shell-1")
+            for name in (
+                "entry-1",
+                "parts-1",
+                "plain-1",
+                "program-1",
+                "program-2",
+                "script-1",
+                "shell-1",
+            )
         ]
         with Recorder(stack.url(), stack.workers()):
             names = [one.name for one in stack.worker_replicas()]
-            assert names == ["plain-1", "shell-1", "script-1", "program-1", "program-2"]
+            assert names == [
+                "plain-1",
+                "shell-1",
+                "script-1",
+                "parts-1",
+                "entry-1",
+                "program-1",
+                "program-2",
+            ]
 
 
 @pytest.mark.xdist_group("worker")
