@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 from pathlib import Path
 
 import pytest
+from processes import is_alive
 
+from taskyard.course import Course
+from taskyard.deadline import until
 from taskyard.files import ROOT
 
 pytest_plugins = ["pytester"]
@@ -116,3 +122,62 @@ def test_a_group_stays_on_one_worker(run: pytest.Pytester) -> None:
     workers = (run.path / "workers.txt").read_text().split()
     assert len(workers) == 12
     assert len(set(workers)) == 1
+
+
+SEES_BUSY = """
+import os, signal
+from pathlib import Path
+
+import psutil
+from taskyard.deadline import until
+
+def test_a():
+    children = {of}.children(recursive=True)
+    busy = [one for one in children if "os.getppid() == parent" in " ".join(one.cmdline())]
+    assert len(busy) == 2
+    until(lambda: all(one.status() == "running" for one in busy), "both to be busy")
+    Path("busy.txt").write_text(" ".join(str(one.pid) for one in busy))
+    {end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "of", "end"),
+    [
+        pytest.param(["-n", "2"], "psutil.Process().parent()", "", id="two-workers"),
+        pytest.param([], "psutil.Process()", "os.kill(os.getpid(), signal.SIGKILL)", id="killed"),
+    ],
+)
+def test_cores_are_kept_busy_for_as_long_as_the_tests_run(
+    run: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    of: str,
+    end: str,
+) -> None:
+    """So many processes as asked for, not so many for each worker."""
+    (run.path / "test_busy.py").write_text(SEES_BUSY.format(of=of, end=end))
+    result = run.runpytest_subprocess(
+        *options, "--busy", "2", "-p", "no:cacheprovider", "test_busy.py"
+    )
+    assert result.ret == (-signal.SIGKILL if end else 0)
+    pids = [int(pid) for pid in (run.path / "busy.txt").read_text().split()]
+    assert len(pids) == 2
+    monkeypatch.setenv("PATH", os.defpath)  # on which is `ps`
+    until(lambda: not any(map(is_alive, pids)), "the busy processes to end")
+
+
+def test_each_round_tries_every_variant_on_every_engine(run: pytest.Pytester) -> None:
+    for name in ("started.py", "content/found.py", "content/test_labs.py"):
+        (run.path / "tests" / name).parent.mkdir(exist_ok=True)
+        (run.path / "tests" / name).write_bytes((ROOT / "tests" / name).read_bytes())
+    options = ("--collect-only", "-q", "--rounds", "2", "-p", "no:cacheprovider")
+    result = run.runpytest_subprocess(*options, "tests/content/test_labs.py")
+    ids = [f"{lab.slug}-{one}" for lab in Course.discover().labs for one in lab.variants]
+    found = re.findall(r"::test_variant\[(.+)\]", result.stdout.str())
+    assert sorted(found) == sorted(
+        f"{one}-{engine}-round-{number}"
+        for one in ids
+        for engine in ("local", "docker")
+        for number in (1, 2)
+    )
