@@ -12,11 +12,11 @@ import pytest
 from taskyard.files import ROOT
 
 
-def make(*words: str, work: Path) -> subprocess.CompletedProcess[str]:
+def make(*words: str, work: Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run make with a desk of the test's own and without Docker."""
     env = {**os.environ, "TASKYARD_WORK": str(work), "DOCKER_HOST": "unix:///nonexistent"}
     command = ["make", *words]
-    return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,17 @@ def test_a_target_without_a_number_is_not_made_by_a_rule_of_make_s_own(tmp_path:
     assert told.returncode == 2
     assert ".o" not in told.stderr
     assert "No rule to make target 'lab-'" in told.stderr.replace("`", "'")
+
+
+def test_the_readme_says_what_to_do_in_a_subfolder(tmp_path: Path) -> None:
+    """Make finds no file of ours there, so nothing else can say it."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "`make -C that/folder lab-1`" in readme
+    below = ROOT / "labs" / "01-first-task"
+    assert make("lab-1", work=tmp_path, cwd=below).returncode == 2
+    told = make("-C", "../..", "lab-1", "--dry-run", work=tmp_path, cwd=below)
+    assert told.returncode == 0, told.stderr
+    assert " lab '1'\n" in told.stdout
 
 
 def test_the_course_in_containers_without_docker_says_what_to_do(tmp_path: Path) -> None:
