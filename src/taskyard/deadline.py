@@ -88,20 +88,48 @@ def until(
         DeadlineError: The deadline passed; says what it was for, and what was seen.
         BusyError: The deadline passed, and the machine is more than MOST times slower than idle.
     """
+
+    def look(wait_s: float) -> _Found | None:
+        end = time.monotonic() + wait_s
+        while True:
+            asked = time.monotonic()
+            if found := condition():
+                return found
+            if asked > end:
+                return None
+            time.sleep(max(STEP_S, time.monotonic() - asked))
+
+    return in_time(look, what, timeout_s, saw, control, missed, since)
+
+
+def in_time(
+    attempt: Callable[[float], _Found | None],
+    what: str,
+    timeout_s: float = 30.0,
+    saw: Callable[[], object] | None = None,
+    control: Callable[[], float] | None = None,
+    missed: Callable[[], Exception] | None = None,
+    since: float | None = None,
+) -> _Found:
+    """
+    Call what waits by itself until its result is true, and return the result.
+
+    The deadline moves as that of `until` does, and the arguments and errors are the same.
+
+    Args:
+        attempt: Takes the seconds that are left, at least 0; returns something false after them.
+    """
     begin = time.monotonic() if since is None else since
     wait_s = timeout_s
     while True:
-        asked = time.monotonic()
-        if found := condition():
+        if found := attempt(max(0.0, begin + wait_s - time.monotonic())):
             return found
-        if asked > begin + wait_s:
-            slow = (
-                (control or slowness)() if timeout_s > 0 else 1.0
-            )  # with no time to wait, the deadline cannot move
-            wait_s = max(wait_s, timeout_s * min(slow, MOST))
-            if asked > begin + wait_s:
-                if missed and slow <= MOST:
-                    raise missed()
-                kind = BusyError if slow > MOST else DeadlineError
-                raise kind(f"waited {wait_s:.3g} s for {what}", str(saw()) if saw else "")
-        time.sleep(max(STEP_S, time.monotonic() - asked))
+        passed_s = time.monotonic() - begin
+        # With no time to wait, the deadline cannot move
+        slow = (control or slowness)() if timeout_s > 0 else 1.0
+        wait_s = max(wait_s, timeout_s * min(slow, MOST))
+        if passed_s >= wait_s:
+            if missed and slow <= MOST:
+                raise missed()
+            kind = BusyError if slow > MOST else DeadlineError
+            raise kind(f"waited {wait_s:.3g} s for {what}", str(saw()) if saw else "")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 
+from taskyard.deadline import DeadlineError
+from taskyard.engine.command import run
 from taskyard.engine.protocol import Completed, Engine, Replica, Run, ServiceError
 from taskyard.errors import TaskyardError
 
@@ -60,12 +61,10 @@ def docker_missing() -> str:
         (["docker", "compose", "version", "--short"], "`docker compose` (version 2) is not there"),
     ):
         try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=ASK_S, check=False
-            )
+            done = run(command, ASK_S)
         except FileNotFoundError:
             return "there is no `docker` command"
-        except subprocess.TimeoutExpired:
+        except (ServiceError, DeadlineError):
             return f"`{' '.join(command[:2])}` gave no answer in {ASK_S:g} s"
         if "permission denied" in done.stderr.lower():
             return "a Docker engine runs, but this user may not use it"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 
-from taskyard.engine.protocol import ServiceError
+from taskyard.engine import command
 from taskyard.engine.remains import PROJECT_MARK
 
 
@@ -21,25 +20,17 @@ def docker(
 
     Raises:
         ServiceError: The client did not end within `timeout_s`.
+        BusyError: The same, on a machine that is too busy for that to mean anything.
     """
-    try:
-        return subprocess.run(
-            ["docker", *arguments],
-            env={
-                **os.environ,
-                PROJECT_MARK: project,
-                "COMPOSE_ANSI": "never",
-                "DOCKER_BUILDKIT": "1",
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-            check=False,
-            start_new_session=True,  # Ctrl-C must not cut a removal in half
-        )
-    except subprocess.TimeoutExpired as error:
-        what = f"`docker {shlex.join(arguments)}` did not end within {timeout_s:g} s"
-        raise ServiceError(what) from error
+    return command.run(
+        ["docker", *arguments],
+        timeout_s,
+        env={
+            **os.environ,
+            PROJECT_MARK: project,
+            "COMPOSE_ANSI": "never",
+            "DOCKER_BUILDKIT": "1",
+        },
+        stderr=stderr,
+        start_new_session=True,  # Ctrl-C must not cut a removal in half
+    )

@@ -7,10 +7,12 @@ import re
 import shlex
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from taskyard.compose.model import Project
+from taskyard.deadline import BusyError
 from taskyard.engine import container_names, override, ports, reports
 from taskyard.engine.client import docker
 from taskyard.engine.holder import Holder
@@ -71,8 +73,12 @@ class DockerEngine:
             done = self._compose(
                 *("up", "-d", "--no-recreate", *alone, *numbers, *names), timeout_s=timeout_s
             )
-        except ServiceError:  # a dependency may never get healthy: `wait_up` says which
+        except (ServiceError, BusyError):
+            # A dependency may never get healthy: `wait_up` says which
             reports.wait_up(self._run.project, self, names or wanted, begin, timeout_s)
+            made = Counter(replica.service for replica in self.ps())
+            if all(made[name] == wanted[name] for name in names or wanted):
+                return
             raise
         if done.returncode == 0:
             reports.wait_up(self._run.project, self, names or wanted, begin, timeout_s)

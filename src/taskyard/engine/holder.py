@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from taskyard.deadline import DeadlineError, until
+from taskyard.deadline import BusyError, DeadlineError, in_time, until
 from taskyard.engine.protocol import Run
 from taskyard.engine.remains import PROJECT_MARK, About, clean_up, volume_names
 from taskyard.engine.supervisor import ABOUT, CONTROL
@@ -66,6 +67,7 @@ class Holder:
 
         Raises:
             TaskyardError: The supervisor has ended, does not answer in time, or reports an error.
+            BusyError: It does not answer, and the machine is too busy for that to mean anything.
         """
         return _ask(self._state, do, ORDER_S + lasts_s, **order)
 
@@ -86,15 +88,24 @@ class Holder:
 
 
 def _ask(state: Path, do: str, timeout_s: float, **order: Any) -> Any:
+    def missed() -> TaskyardError:
+        what = f"the supervisor of this run did not answer `{do}` in {timeout_s:g} s"
+        return TaskyardError(what)
+
     try:
         with socket.socket(socket.AF_UNIX) as control:
             control.settimeout(timeout_s)
             control.connect(str(state / CONTROL))
             control.sendall(json.dumps({"do": do, **order}).encode() + b"\n")
+            in_time(
+                lambda wait_s: select.select([control], [], [], wait_s)[0],
+                f"the supervisor of this run to answer `{do}`",
+                timeout_s,
+                missed=missed,
+            )
             line = control.makefile("rb").readline()
-    except TimeoutError as error:
-        what = f"the supervisor of this run did not answer `{do}` in {timeout_s:g} s"
-        raise TaskyardError(what) from error
+    except BusyError:
+        raise
     except OSError as error:
         raise TaskyardError(f"the supervisor of this run is gone: {error}") from error
     answer = json.loads(line) if line else {}
@@ -135,7 +146,10 @@ def ask_run(about: About, do: str) -> Any:
     Raises:
         TaskyardError: Its supervisor is gone, does not answer in time, or reports an error.
     """
-    return _ask(Path(about["state"]), do, ORDER_S)
+    try:
+        return _ask(Path(about["state"]), do, ORDER_S)
+    except BusyError as error:
+        raise TaskyardError(str(error)) from error
 
 
 def end_run(about: About) -> None:

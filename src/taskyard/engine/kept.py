@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
@@ -17,6 +18,7 @@ from typing import Any, NoReturn
 
 import psutil
 
+from taskyard.deadline import BusyError, DeadlineError
 from taskyard.engine.client import docker
 from taskyard.engine.holder import ask_run, end_run, kept_runs
 from taskyard.engine.protocol import ServiceError
@@ -154,8 +156,7 @@ class _Local(KeptRun):
 
 class _Docker(KeptRun):
     def replicas(self) -> list[Standing]:
-        done = docker(
-            self.name,
+        done = self._docker(
             *("ps", "--all", "--no-trunc", "--format", "json"),
             *("--filter", f"label={PROJECT_LABEL}={self.name}"),
         )
@@ -179,8 +180,14 @@ class _Docker(KeptRun):
         )
 
     def log(self, replica: Standing) -> str:
-        done = docker(self.name, "logs", replica.key)
+        done = self._docker("logs", replica.key)
         return done.stdout + done.stderr
+
+    def _docker(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        try:
+            return docker(self.name, *arguments)
+        except BusyError as error:
+            raise TaskyardError(str(error)) from error
 
     def shell_line(self, replica: Standing, number: int) -> str:
         return f"docker exec -it {replica.key} sh"
@@ -232,7 +239,9 @@ def _in_docker(prefix: str) -> list[str]:
     if shutil.which("docker") is None:
         return []
     label = f'{{{{.Label "{PROJECT_LABEL}"}}}}'
-    with suppress(ServiceError):  # a lab on the local engine must not fail because Docker hangs
+    with suppress(
+        ServiceError, DeadlineError
+    ):  # a lab on the local engine must not fail because Docker hangs
         # The client gets no run's mark, with which another command would take it for a run
         done = docker("", "ps", "--all", "--format", label, timeout_s=ASK_S)
         return [name for name in done.stdout.split() if name.startswith(prefix)]

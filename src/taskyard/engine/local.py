@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 from taskyard.compose.model import Healthcheck, Project, Service
 from taskyard.deadline import until
 from taskyard.engine import container_names, places, ports, reports
+from taskyard.engine.command import run
 from taskyard.engine.embedded import postgres, redis
 from taskyard.engine.holder import Holder
 from taskyard.engine.limits import limits
@@ -290,23 +290,15 @@ class LocalEngine:
         definition = self._services[service]
         environment = self._environment(definition, index)
         try:
-            done = subprocess.run(
+            done = run(
                 self._test(definition, index, command),
+                timeout_s,
+                shown=f"`{shlex.join(command)}` in `{replica.name}`",
                 env=environment,
                 cwd=self._places[service].folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout_s,
-                check=False,
             )
         except FileNotFoundError as error:
             return Completed(127, "", f"{command[0]}: {error.strerror}\n")
-        except subprocess.TimeoutExpired as error:
-            raise ServiceError(
-                f"`{shlex.join(command)}` in `{replica.name}` did not end within {timeout_s:g} s"
-            ) from error
         return Completed(done.returncode, done.stdout, done.stderr)
 
     def kill(self, service: str, index: int | None = None, signal: str = "SIGKILL") -> None:
