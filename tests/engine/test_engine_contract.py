@@ -136,6 +136,17 @@ def left_of(name: str, engine: str) -> list[str]:
     return left
 
 
+def listening(name: str) -> set[tuple[str, int]]:
+    """Return the addresses at which the processes of a run can be reached."""
+    found: set[tuple[str, int]] = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(PROJECT_MARK) == name:
+                sockets = process.net_connections("tcp")
+                found |= {tuple(one.laddr) for one in sockets if one.status == psutil.CONN_LISTEN}
+    return found
+
+
 def docker(*arguments: str) -> list[str]:
     return subprocess.run(["docker", *arguments], capture_output=True, text=True).stdout.split()
 
@@ -488,6 +499,12 @@ def test_a_redis_that_asks_for_a_password_is_healthy(engine: str, tmp_path: Path
         assert stack.ps()[0].health == "healthy"
         with pytest.raises(redis.AuthenticationError):
             redis.Redis.from_url(stack.url()).ping()
+        if (
+            engine == "local"
+        ):  # a container's network is its own, that of a process is this machine's
+            found = listening(stack.name)
+            assert stack.endpoint("redis", 6379) in found
+            assert {"127.0.0.1"} == {host for host, _ in found}
 
 
 def test_a_restart_policy_with_an_end_ends(engine: str, tmp_path: Path) -> None:
