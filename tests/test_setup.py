@@ -99,6 +99,19 @@ def make(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_postgres_is_set_up_beside_the_other_sets(small: Path) -> None:
+    """Its stamp says when, and that of no other set is made."""
+    shutil.copy(small / "requirements" / "lab.txt", small / "requirements" / "postgres.txt")
+    done = install(small, "postgres", PATH=TOOLS, UV_OFFLINE="1", UV_FIND_LINKS=str(small))
+    assert done.returncode == 0, done.stderr
+    assert "setting up: 1 packages for PostgreSQL without Docker (once)" in done.stderr
+    stamps = {name: (small / ".venv" / f".{name}").exists() for name in ("lab", "postgres", "test")}
+    assert stamps == {"lab": False, "postgres": True, "test": False}
+    assert list((small / ".venv").glob("lib/*/site-packages/empty-1.dist-info"))
+    again = install(small, "postgres", PATH=TOOLS, UV_OFFLINE="1")
+    assert (0, "") == (again.returncode, again.stderr)
+
+
 def python_of(clone: Path) -> Path:
     return (clone / ".venv" / "bin" / "python").resolve()
 

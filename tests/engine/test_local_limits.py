@@ -9,10 +9,12 @@ import pytest
 
 from taskyard.compose import read
 from taskyard.engine.docker import DockerEngine
+from taskyard.engine.embedded import postgres
 from taskyard.engine.local import LocalEngine
 from taskyard.engine.places import place_of, refuse
 from taskyard.engine.protocol import IMAGE
 from taskyard.errors import TaskyardError
+from taskyard.kit.stack import Stack
 
 
 def project(folder: Path, options: str, rest: str = ""):
@@ -103,6 +105,23 @@ def test_a_dependency_that_no_profile_starts_is_refused_with_its_line(tmp_path: 
     )
     assert (fault.line, fault.hint) == (4, "remove `profiles` from `report`")
     refuse(project(tmp_path, f"{options}    required: false\n", rest))
+
+
+@pytest.mark.parametrize(("image", "times"), [("postgres:17", 1), ("redis:8-alpine", 0)])
+def test_postgres_is_installed_for_a_project_that_has_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str, times: int
+) -> None:
+    """Whoever learns about Redis does not wait for it, and two servers need it once."""
+    calls = 0
+
+    def install() -> None:
+        nonlocal calls
+        calls += 1
+
+    monkeypatch.setattr(postgres, "install", install)
+    project(tmp_path, f"image: {image}\n", f"  other:\n    image: {image}\n")
+    Stack(tmp_path, "local").close()
+    assert calls == times
 
 
 def test_all_that_is_refused_is_said_at_once(tmp_path: Path) -> None:
