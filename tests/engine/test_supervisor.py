@@ -116,3 +116,13 @@ def test_a_holder_that_goes_at_once_leaves_no_folder(state: Path) -> None:
     supervisor.stdout.close()
     supervisor.wait(DEADLINE_S)
     assert not state.exists()
+
+
+def test_it_imports_nothing_of_the_reader() -> None:
+    """Every stack starts one, and YAML takes longer to import than all of the supervisor."""
+    code = "import sys, taskyard.engine.supervisor; print(*sys.modules, sep='\\n')"
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = asked.stdout.split()
+    assert "taskyard.engine.process" in imported
+    unused = ("yaml", "taskyard.compose")
+    assert [] == [name for name in imported if name.startswith(unused)]

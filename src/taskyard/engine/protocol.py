@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from taskyard.compose.model import Project
 from taskyard.errors import TaskyardError
+
+if TYPE_CHECKING:  # every stack starts a supervisor, which reads no Compose file
+    from taskyard.compose.model import Project
 
 IMAGE = "taskyard-runtime"
 """The image of every worker and API in the labs: the stage `runtime` of the root Dockerfile."""

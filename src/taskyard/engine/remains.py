@@ -12,12 +12,14 @@ import sys
 import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import psutil
 
-from taskyard.compose.model import Project
 from taskyard.deadline import DeadlineError, until
+
+if TYPE_CHECKING:  # as in `protocol`
+    from taskyard.compose.model import Project
 
 PROJECT_MARK = "TASKYARD_PROJECT"
 """A variable of every process of a run, which finds even those that left their process group."""
