@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 
 import redis
 
-from taskyard.deadline import until
+from taskyard.deadline import MOST, slowness, until
 from taskyard.kit.blame import place_in
-from taskyard.kit.requirement import Unmet, ask, require
+from taskyard.kit.requirement import Unmet, ask, listens, require
 from taskyard.kit.stack import Stack
 
 PORT, MODEL_PORT = 8000, 9000
@@ -23,6 +24,7 @@ CALLERS = 50
 WORK_S = 1.0
 QUICK_S = 0.02
 DEADLINE_S = 30.0
+"""For an answer; many at once, or late ones, have more on a slow machine."""
 TTL_S = 600
 SPREAD_S = 15
 TRIES = 3
@@ -37,15 +39,9 @@ class Said:
     seconds: float
 
 
-def post(url: str, content: object, method: str = "POST", timeout_s: float = DEADLINE_S) -> Said:
-    began = time.monotonic()
-    request = urllib.request.Request(url, json.dumps(content).encode(), method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as reply:
-            status, answer = reply.status, json.load(reply).get("answer")
-    except urllib.error.HTTPError as error:
-        status, answer = error.code, None
-    return Said(status, answer, time.monotonic() - began)
+def patient(seconds: float) -> float:
+    """Return a time limit for this machine as it is now, from one for an idle machine."""
+    return seconds * min(slowness(), MOST)
 
 
 def call(
@@ -53,6 +49,7 @@ def call(
     path: str,
     *args: object,
     shop: int = 1,
+    method: str = "POST",
     timeout_s: float = DEADLINE_S,
     **kwargs: object,
 ) -> Said:
@@ -62,26 +59,28 @@ def call(
     Raises:
         Unmet: The shop broke the connection; quotes the end of its log.
     """
-    content = {"args": args, "kwargs": kwargs}
+    content = json.dumps({"args": args, "kwargs": kwargs})
+    address = stack.http("shop", PORT, shop) + path
+    request = urllib.request.Request(address, content.encode(), method=method)
+    began = time.monotonic()
     try:
-        return post(stack.http("shop", PORT, shop) + path, content, timeout_s=timeout_s)
+        with urllib.request.urlopen(request, timeout=timeout_s) as reply:
+            status, answer = reply.status, json.load(reply).get("answer")
+    except urllib.error.HTTPError as error:
+        status, answer = error.code, None
     except (ConnectionError, urllib.error.URLError, ValueError):
         raise Unmet(
-            did=f"called {path} with {json.dumps(content)}",
+            did=f"called {path} with {content}",
             saw=f"no answer; the shop's log ends with: {stack.last_line('shop', shop)}",
             expected="an answer",
             look_at=place_in(stack.logs("shop", shop), stack.project.folder) or "cache.py",
         ) from None
+    return Said(status, answer, time.monotonic() - began)
 
 
 def plan(stack: Stack, prompt: str, *calls: dict[str, object]) -> None:
     """Plan the model's next calls for a prompt; calls after those do as the last one."""
-    post(stack.http("model", MODEL_PORT) + "/plan", {"prompt": prompt, "calls": calls})
-
-
-def usually(stack: Stack, seconds: float) -> None:
-    """Set how long the model takes for calls that are not planned."""
-    post(stack.http("model", MODEL_PORT) + "/usual", {"seconds": seconds})
+    ask(stack, "model", MODEL_PORT, "/plan", {"prompt": prompt, "calls": calls})
 
 
 def calls(stack: Stack, prompt: str) -> int:
@@ -100,17 +99,18 @@ def lock_s(stack: Stack) -> float:
 
 def crowd(stack: Stack, prompts: Sequence[str]) -> list[Said]:
     """Ask for all prompts at the same moment, half of them in each shop."""
+    timeout_s = patient(DEADLINE_S)
+
+    def ask_one(prompt: str, shop: int) -> Said:
+        return call(stack, "/answer", prompt, shop=shop, timeout_s=timeout_s)
+
     with ThreadPoolExecutor(len(prompts)) as pool:
-        asked = [
-            pool.submit(call, stack, "/answer", prompt, shop=SHOPS[number % 2])
-            for number, prompt in enumerate(prompts)
-        ]
-        return [one.result() for one in asked]
+        return list(pool.map(ask_one, prompts, cycle(SHOPS)))
 
 
 def test_falsy_answers(stack: Stack) -> None:
     """An empty answer, a zero, a False or a None is asked for once."""
-    usually(stack, QUICK_S)
+    ask(stack, "model", MODEL_PORT, "/usual", {"seconds": QUICK_S})
     for value in ("", 0, [], {}, False, None):
         prompt = f"an answer that is {value!r}"
         plan(stack, prompt, {"answer": value})
@@ -255,7 +255,7 @@ def test_forget(stack: Stack) -> None:
     for path in ("/describe", "/reviews"):
         call(stack, path, "chair")
     before = commands(store)
-    post(stack.http("shop", PORT) + "/describe", {}, "DELETE")
+    call(stack, "/describe", method="DELETE")
     used = sorted(name for name, count in commands(store).items() if count > before.get(name, 0))
     for path in ("/describe", "/reviews"):
         call(stack, path, "chair", shop=2)
@@ -294,7 +294,7 @@ def commands(store: redis.Redis) -> dict[str, int]:
 
 def test_one_call_for_a_crowd(stack: Stack) -> None:
     """Fifty callers in two processes make one call of the model."""
-    usually(stack, WORK_S)
+    ask(stack, "model", MODEL_PORT, "/usual", {"seconds": WORK_S})
     prompt = "what everybody asks"
     said = crowd(stack, [prompt] * CALLERS)
     count = calls(stack, prompt)
@@ -348,20 +348,18 @@ def test_killed_shop(stack: Stack) -> None:
     """A killed shop holds back the other one for LOCK_S seconds at most."""
     prompt = "asked of a shop that is killed"
     plan(stack, prompt, {"seconds": DEADLINE_S}, {"seconds": QUICK_S})
-    limit_s = 2 * lock_s(stack)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(call, stack, "/answer", prompt, shop=1)
         until(lambda: calls(stack, prompt), "the model to be called")
         stack.kill("shop", 1)
-    began = time.monotonic()
+    limit_s = patient(2 * lock_s(stack))
     try:
-        call(stack, "/answer", prompt, shop=2, timeout_s=limit_s)
-        seconds = time.monotonic() - began
+        is_late = call(stack, "/answer", prompt, shop=2, timeout_s=limit_s).seconds > limit_s
     except TimeoutError:
-        seconds = DEADLINE_S
+        is_late = True
     stack.start("shop", 1)
     require(
-        seconds <= limit_s,
+        not is_late,
         did="killed a shop while it waited for the model, and asked the other one the same",
         saw=f"no answer within {limit_s:g} s",
         expected=f"an answer: LOCK_S is {lock_s(stack):g}",
@@ -371,19 +369,20 @@ def test_killed_shop(stack: Stack) -> None:
 
 def test_late_shop(stack: Stack) -> None:
     """A shop that is late does not free a lock that another one has taken."""
-    until(lambda: listens(stack), "the killed shop to listen again")
+    until(lambda: listens(stack, "shop", PORT), "the killed shop to listen again")
     late_s = lock_s(stack) + 0.6
     for number in range(TRIES):
         prompt = f"asked of a shop that is late, {number}"
         plan(stack, prompt, {"seconds": late_s, "status": 503}, {"seconds": 1.5 * WORK_S})
+        ask_it = partial(call, stack, "/answer", prompt, timeout_s=patient(DEADLINE_S))
+        counted = partial(calls, stack, prompt)
         with ThreadPoolExecutor(2) as pool:
-            late = pool.submit(call, stack, "/answer", prompt, shop=1)
-            counted = partial(calls, stack, prompt)
+            late = pool.submit(ask_it, shop=1)
             until(counted, "the model to be called")
-            other = pool.submit(call, stack, "/answer", prompt, shop=2)
+            other = pool.submit(ask_it, shop=2)
             late.result()
             before = counted()
-            third = call(stack, "/answer", prompt, shop=1)
+            third = ask_it(shop=1)
             other.result()
         count = counted()
         require(
@@ -399,10 +398,3 @@ def test_late_shop(stack: Stack) -> None:
         # before the third customer asked
         if before == 2 and third.seconds > WORK_S / 2:
             return
-
-
-def listens(stack: Stack) -> bool:
-    try:
-        return bool(ask(stack, "shop", PORT, "/health"))
-    except Unmet:
-        return False

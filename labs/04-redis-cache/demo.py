@@ -48,8 +48,7 @@ def answer(prompt):
 def customer(number):
     asked = [f"prompt {n % prompts}" for n in range(each)]
     random.Random(number).shuffle(asked)
-    while not store.exists("go"):
-        time.sleep(0.01)
+    store.blpop("go")
     for prompt in asked:
         began = time.monotonic()
         answer(prompt)
@@ -103,7 +102,7 @@ def serve(stack: Stack, cache: str, customers: int, each: int, prompts: int, *sh
             DEADLINE_S,
         )
         began = time.monotonic()
-        store.set("go", 1)
+        store.rpush("go", *range(customers))  # one for each of them to take
         done = [run.result() for run in runs]
         seconds = time.monotonic() - began
     for one in done:

@@ -10,7 +10,7 @@ import redis
 from taskyard.deadline import until
 from taskyard.kit.queue import RESULT, Queues, Result, look
 from taskyard.kit.recorder import NoWorkerError, Recorder
-from taskyard.kit.requirement import Unmet, ask, require
+from taskyard.kit.requirement import Unmet, ask, listens, require
 from taskyard.kit.stack import Stack
 
 PORT = 8000
@@ -71,13 +71,6 @@ def answers(stack: Stack, service: str) -> bool:
         with redis.Redis.from_url(stack.url(service)) as store:
             return bool(store.ping())
     except redis.RedisError:
-        return False
-
-
-def listens(stack: Stack) -> bool:
-    try:
-        return bool(ask(stack, "shop", PORT, "/health"))
-    except Unmet:
         return False
 
 
@@ -284,7 +277,7 @@ def test_running_and_queued(stack: Stack) -> None:
     )
     stack.kill("shop")
     stack.start("shop")
-    until(lambda: listens(stack), "the shop to listen again")
+    until(lambda: listens(stack, "shop", PORT), "the shop to listen again")
     said = told(stack, import_id)
     require(
         said == "queued",

@@ -1,7 +1,6 @@
 """The requirements of lab 07, in the order of its README."""
 
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ import pytest
 import redis
 from celery import Celery
 
-from taskyard.deadline import until
+from taskyard.deadline import MOST, BusyError, slowness, until
 from taskyard.errors import TaskyardError
 from taskyard.kit.queue import wait_for
 from taskyard.kit.requirement import Unmet, require
@@ -26,7 +25,6 @@ WAITING = 4
 SHORT = 10
 STILL_S = 5.0
 """Every worker has answered by then; one that takes nothing for that long has a reason."""
-STEP_S = 0.02
 DEADLINE_S = 30.0
 PHOTOS_CPUS = 1.0
 OWN = ("tasks.", "celery.")
@@ -86,12 +84,19 @@ class Suppliers:
 
     def begun(self, wanted: int) -> int:
         """Wait until `wanted` tasks have begun, or no further one begins; return how many have."""
-        seen, since = -1, time.monotonic()
-        while (count := len(self.asked())) < wanted and time.monotonic() - since < STILL_S:
-            if count != seen:
-                seen, since = count, time.monotonic()
-            time.sleep(STEP_S)
+        count = len(self.asked())
+        while count < wanted and self._goes_on(count):
+            count = len(self.asked())
         return count
+
+    def _goes_on(self, count: int) -> bool:
+        """Wait for more than `count` tasks to begin; return whether any has."""
+        try:
+            return until(lambda: len(self.asked()) > count, "one more task to begin", STILL_S)
+        except BusyError:
+            raise
+        except TimeoutError:
+            return False
 
     def clear(self, total: int) -> None:
         """Wait until all `total` tasks have ended, and forget them."""
@@ -255,7 +260,8 @@ def test_short_waits_for_no_long(stack: Stack, suppliers: Suppliers) -> None:
     suppliers.begun(slots)
     # A worker that has answered has had its turn to take what it wants to hold; a solo worker that
     # is busy takes nothing, and does not answer either
-    suppliers.app.control.broadcast("ping", reply=True, timeout=STILL_S, limit=stack.workers())
+    still_s = STILL_S * min(slowness(), MOST)
+    suppliers.app.control.broadcast("ping", reply=True, timeout=still_s, limit=stack.workers())
     suppliers.answer(*short)
     late = len(long) + SHORT - suppliers.begun(len(long) + SHORT)
     suppliers.answer(*long)

@@ -65,3 +65,11 @@ def ask(stack: Stack, service: str, port: int, path: str, content: object = None
             expected="an answer",
             look_at=place_in(stack.logs(service), stack.project.path.parent) or compose,
         ) from None
+
+
+def listens(stack: Stack, service: str, port: int, path: str = "/health") -> bool:
+    """Tell whether a service answers an HTTP request, as it may not yet after a restart."""
+    try:
+        return bool(ask(stack, service, port, path))
+    except Unmet:
+        return False
