@@ -48,6 +48,11 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
+def labs_modules() -> list[Path]:
+    """Every module of the labs, also of their variants."""
+    return sorted((ROOT / "labs").rglob("*.py"))
+
+
 def room_of(dotted: str) -> str:
     """Name the room of a module such as `taskyard.kit.stack`; a topic's has its slug."""
     _, name, *rest = dotted.split(".")
@@ -110,19 +115,49 @@ def test_markdown_is_read_by_one_parser() -> None:
     assert ["taskyard.pages.parser"] == makers
 
 
-@pytest.mark.parametrize("path", modules(), ids=dotted)
+@pytest.mark.parametrize(
+    "path",
+    [*modules(), *sorted((ROOT / "labs").glob("*/*.py"))],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
 def test_a_module_is_short(path: Path) -> None:
-    """One noun a module: what needs more lines is two nouns."""
+    """One noun a module, in a lab as well: what needs more lines is two nouns."""
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "labs").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
-)
+@pytest.mark.parametrize("path", labs_modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_lab_imports_what_is_made_for_it(path: Path) -> None:
     """The tooling behind `kit` and `topics` may change without a look at the labs."""
     wrong = [name for name in imports(path) if room_of(name).partition(".")[0] not in FOR_LABS]
     assert [] == wrong
+
+
+def test_contributing_names_what_a_lab_may_import() -> None:
+    """All of it, and nothing else of the package."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert set(FOR_LABS) == set(re.findall(r"`taskyard\.(\w+)`", text))
+
+
+SLEEPS = {
+    "src/taskyard/deadline.py": "it is the one waiter",
+    "src/taskyard/cli.py": "it watches over `make` for as long as that lives",
+    "src/taskyard/kit/recorder.py": "it listens for as long as it is told to, whatever breaks",
+    "src/taskyard/engine/remains.py": "it repeats an action, and waits for nothing",
+    "src/taskyard/engine/embedded/entrypoint.py": "it runs inside a replica, without the package",
+    "labs/09-beat/probe.py": "it runs inside a replica, without the package",
+}
+"""Who calls `time.sleep`, and why `taskyard.deadline.until` is not for them."""
+
+
+def test_one_waiter_waits_for_all() -> None:
+    """A loop of one's own has a deadline that no slow machine moves; whoever has one says why."""
+    files = [*modules(), *(ROOT / "labs").glob("*/*.py")]
+    found = {
+        str(path.relative_to(ROOT))
+        for path in files
+        if re.search(r"\btime\.sleep\(|\bfrom time import .*\bsleep\b", path.read_text("utf-8"))
+    }
+    assert SLEEPS.keys() == found
 
 
 MAKES_TEMPORARY = {

@@ -234,12 +234,9 @@ def wait_until_all_talk(stack: Stack) -> None:
 
 def said_last(stack: Stack, several: list[Replica]) -> str:
     """Say how the log of each beat ends."""
-    if not several:
-        return "No service runs `celery -A tasks beat`"
-    return " ".join(
-        f"The log of {service} ends with: {stack.last_line(service)}"
-        for service in sorted({replica.service for replica in several})
-    )
+    names = sorted({replica.service for replica in several})
+    ends = (f"The log of {name} ends with: {stack.last_line(name)}" for name in names)
+    return " ".join(ends) or "No service runs `celery -A tasks beat`"
 
 
 def test_old_ticks_are_skipped(stack: Stack, workers: Workers) -> None:
@@ -291,20 +288,15 @@ def test_due_in_the_zone_of_the_shop(stack: Stack) -> None:
     if often:
         look_at = "tasks.py: which minutes does `crontab` mean when you give it none?"
     require(due == wanted, did=did, saw=saw, expected=expected, look_at=look_at)
-    lasting = [one for one in said["expires"] if not is_below_a_day(one)]
+    stay = [one for one in said["expires"] if type(one) not in (int, float) or not 0 < one < DAY_S]
     require(
-        not lasting,
+        not stay,
         did=f"{did}, and read how soon a tick that it sends expires",
-        saw=f"without REPORT_EVERY_S, `expires` is {' and '.join(map(str, lasting))}",
+        saw=f"without REPORT_EVERY_S, `expires` is {' and '.join(map(str, stay))}",
         expected=f"a number of seconds, more than 0 and fewer than a day has ({DAY_S})",
         look_at="tasks.py, beat_schedule: a number counts from the moment of sending. A date is "
         "fixed when tasks.py is read",
     )
-
-
-def is_below_a_day(expires: object) -> bool:
-    is_number = isinstance(expires, int | float) and not isinstance(expires, bool)
-    return is_number and 0 < float(str(expires)) < DAY_S
 
 
 def probe(stack: Stack, *words: str, without: str = "") -> Any:
