@@ -30,6 +30,7 @@ LOG = """
 #7 1.733 DONE with it
 #7 DONE 12.5s
 """
+SAID = "Collecting celery\nDONE with it"
 
 COMPOSE = """
 services:
@@ -41,10 +42,10 @@ services:
 
 
 def test_the_log_tells_the_steps() -> None:
-    """Interleaved lines are joined; FROM and internal steps are left out."""
+    """Interleaved lines are joined, output included; FROM and internal steps are left out."""
     assert [
         BuiltStep("build", 2, "COPY pins.txt .", True, 0.0),
-        BuiltStep("build", 3, "RUN pip install -r pins.txt", False, 12.5),
+        BuiltStep("build", 3, "RUN pip install -r pins.txt", False, 12.5, SAID),
         BuiltStep("stage-1", 2, "RUN useradd shop", False, 0.4),
     ] == list(read_log(LOG))
 
@@ -65,6 +66,20 @@ def test_a_builder_leaves_nothing(tmp_path: Path) -> None:
         assert first.image != second.image
         assert images(builder.project)
     assert [] == images(builder.project)
+
+
+@pytest.mark.docker
+def test_a_step_says_what_it_printed_when_it_ran(tmp_path: Path) -> None:
+    """BuildKit names the first line of a block alone, and prints the output of all of them."""
+    (tmp_path / "Dockerfile").write_text(
+        "FROM python:3.13-slim\nARG ONE\nRUN <<END\necho $ONE\necho two\nEND\n"
+    )
+    one = secrets.token_hex(8)
+    with Builder(f"taskyard-builder-{secrets.token_hex(3)}") as builder:
+        (ran,) = builder.build(tmp_path, arguments={"ONE": one}).steps
+        (reused,) = builder.build(tmp_path, arguments={"ONE": one}).steps
+    assert (f"{one}\ntwo", "") == (ran.said, reused.said)
+    assert "two" not in ran.text
 
 
 @pytest.mark.docker

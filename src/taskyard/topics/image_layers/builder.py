@@ -18,6 +18,7 @@ BUILD_S = 1800.0
 COMMAND_S = 120.0
 
 _STEP = re.compile(r"^#(\d+) \[(?:(\S+) +)?(\d+)/\d+\] (.+)$")
+_SAID = re.compile(r"^#(\d+) [\d.]+ (.*)$")
 _END = re.compile(r"^#(\d+) (CACHED|DONE|ERROR)(?: ([\d.]+)s)?")
 
 
@@ -31,6 +32,7 @@ class BuiltStep:
         number: The first number in `[2/5]`.
         text: The instruction as BuildKit prints it.
         seconds: How long it took.
+        said: What its program printed; empty if the step was reused.
     """
 
     stage: str
@@ -38,6 +40,7 @@ class BuiltStep:
     text: str
     is_cached: bool
     seconds: float = 0.0
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,16 +190,20 @@ def read_log(log: str) -> Iterator[BuiltStep]:
     """Yield the steps, except FROM, in the output of `docker build --progress=plain`."""
     names: dict[str, re.Match[str]] = {}
     ends: dict[str, re.Match[str]] = {}
+    said: dict[str, list[str]] = {}
     for line in log.splitlines():
         if step := _STEP.match(line):
             names.setdefault(step[1], step)
         elif end := _END.match(line):
             ends[end[1]] = end
+        elif line_said := _SAID.match(line):
+            said.setdefault(line_said[1], []).append(line_said[2])
     for number, step in names.items():
         if number in ends and not step[4].startswith("FROM "):
             end = ends[number]
             cached, seconds = end[2] == "CACHED", float(end[3] or 0)
-            yield BuiltStep(step[2] or "", int(step[3]), step[4], cached, seconds)
+            text = "\n".join(said.get(number, ()))
+            yield BuiltStep(step[2] or "", int(step[3]), step[4], cached, seconds, text)
 
 
 def _last_word(log: str) -> str:
