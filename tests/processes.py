@@ -9,16 +9,34 @@ import subprocess
 import psutil
 
 from taskyard.course import Course
+from taskyard.deadline import until
 from taskyard.engine.remains import PROJECT_MARK
 from taskyard.kit.console import Show
 from taskyard.kit.stack import project_prefix, temporary_folder
 from taskyard.learner.runner import Runner
+
+END_S = 60.0
 
 
 def is_alive(pid: int) -> bool:
     """Tell whether a process runs; one that nobody has waited for does not."""
     process = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
     return process.stdout.strip()[:1] not in ("", "Z")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """
+    Ask a process to end, and wait until it has; kill it if it does not.
+
+    Raises:
+        DeadlineError: It was killed.
+    """
+    process.terminate()
+    try:
+        until(lambda: process.poll() is not None, f"the end of {process.args}", END_S)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def session(leader: int) -> list[str]:

@@ -13,12 +13,14 @@ import urllib.request
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
+from http.client import HTTPException
 from pathlib import Path
 from random import random
 from threading import Thread
 
 import pytest
 from jupyter_server.services.contents.fileio import atomic_writing
+from processes import end
 from terminal import Terminal
 
 from taskyard.course import Course
@@ -28,6 +30,7 @@ from taskyard.learner import jupyter
 from taskyard.learner.jupyter import lab_command, lab_environment, lay_out
 
 NAME = "01-first-task.ipynb"
+ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+)/lab\S*\?(token=\w+)")
 START_S = 60.0
 
 
@@ -287,8 +290,7 @@ def test_jupyterlab_starts_behind_a_token_on_the_first_notebook(
         settings = json.loads(re.findall(r'id="jupyter-config-data"[^>]*>\s*({.*?})\s*<', page)[0])
         assert "jupyterlab-jupytext" in settings["disabledExtensions"]
     finally:
-        server.terminate()
-        server.wait(START_S)
+        end(server)
 
 
 def address(log: Path) -> str:
@@ -309,17 +311,37 @@ def open_when_ready(url: str) -> str:
 
 
 def test_ctrl_c_ends_jupyterlab_and_nothing_is_asked(tmp_path: Path) -> None:
-    """As the line says that it prints first."""
+    """As the line says that it prints first; here while it lists a folder for a browser."""
     folders = {
         f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "DATA", "RUNTIME")
     }
     unseen = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
     env = {**unseen, **folders, "TASKYARD_WORK": str(tmp_path / "work")}
+    large = tmp_path / "work" / "notebooks" / "large"
+    large.mkdir(parents=True)
+    for number in range(1000):
+        (large / f"{number}.txt").touch()
     command = [sys.executable, "-m", "taskyard", "start", "--ServerApp.port=0"]
     server = Terminal(command, env)
     server.wait_for("Ctrl-C ends it")
-    server.wait_for("/lab/tree/")
+    address = until(lambda: ADDRESS.search(server.read()), "its address", START_S, server.read)
+    base, token = address.groups()
+    listing = f"{base}/api/contents/large?{token}"
+    open_when_ready(f"{base}/api?{token}")
+    begin = time.monotonic()
+    open_when_ready(listing)
+    took_s = time.monotonic() - begin
+    browser = Thread(target=open_and_fail, args=(listing,))
+    browser.start()
+    time.sleep(took_s / 2)  # so that it is in the middle of the second listing
     server.type("\x03")
     status, told = server.end()
+    browser.join()
     assert status == 0
     assert "[n]" not in told
+
+
+def open_and_fail(url: str) -> None:
+    """Open a page of a server that may end meanwhile."""
+    with suppress(OSError, HTTPException), urllib.request.urlopen(url) as page:
+        page.read()

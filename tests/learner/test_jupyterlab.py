@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from processes import end
 
 from taskyard.course import Course
 from taskyard.deadline import until
@@ -127,8 +128,7 @@ def address(course: Course, tmp_path: Path) -> Iterator[str]:
     try:
         yield until(lambda: printed(log.read_text()), "its address", START_S, log.read_text)[0]
     finally:
-        server.terminate()
-        server.wait(START_S)
+        end(server)
 
 
 def load(page: Page, address: str, is_there: str) -> None:
