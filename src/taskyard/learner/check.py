@@ -171,7 +171,8 @@ class Check:
         """Say where a service met an error of Python's own in the learner's code, if one did."""
         if self._stack is None:
             return ""
-        with contextlib.suppress(TaskyardError):  # the check itself may have taken the stack down
+        # The check itself may have taken the stack down, or its engine gives no answer in time
+        with contextlib.suppress(TaskyardError, DeadlineError):
             for service in self._stack.project.services:
                 place, error = slip_in(self._stack.logs(service), self._folder)
                 if place:
