@@ -183,6 +183,7 @@ def test_a_new_chapter_passes_the_content_tests_apart_from_its_todos(tmp_path: P
         "tests/proved.py",
         "docs",
         "conftest.py",
+        "docker-compose.yml",
         "pyproject.toml",
         "sanitize.cfg",
     )

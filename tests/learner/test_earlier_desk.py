@@ -65,11 +65,12 @@ def test_files_that_were_edited_are_left_and_progress_is_kept(lab: Lab, desk: Pa
 
 
 def test_files_that_nobody_edited_are_those_of_today(lab: Lab, desk: Path) -> None:
-    """The shop has changed since then: it answers when the order is in the database."""
+    """The shop answers when the order is in the database; health checks allow for a slow start."""
     mine = Desk(Course.discover(ROOT), desk)
     before = files_of(desk / "labs" / "compose-stack")
     after = files_of(mine.folder(lab))
-    assert ["shop.py"] == [name for name in after if after[name] != before.get(name)]
+    changed = sorted(name for name in after if after[name] != before.get(name))
+    assert ["compose.yaml", "shop.py"] == changed
     assert "was renewed" in mine.notices(lab)[0]
 
 
