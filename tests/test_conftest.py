@@ -7,6 +7,7 @@ import re
 import signal
 from pathlib import Path
 
+import inner_pytest
 import pytest
 from processes import is_alive
 
@@ -41,11 +42,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Py
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent")
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.delenv("TASKYARD_REQUIRE", raising=False)
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # nbval's imports alone take seconds
-    monkeypatch.setenv("PYTEST_PLUGINS", "xdist.plugin")
-    (pytester.path / "tests").mkdir()
-    for name in ("conftest.py", "pyproject.toml", "tests/proved.py"):
-        (pytester.path / name).write_bytes((ROOT / name).read_bytes())
+    inner_pytest.lay_out(pytester, monkeypatch)
     for path in (Path("tests", "test_queue_view.py"), Path("tests", "engine", "test_contract.py")):
         target = pytester.path / path
         target.parent.mkdir(exist_ok=True)

@@ -7,6 +7,7 @@ import math
 import shutil
 from pathlib import Path
 
+import inner_pytest
 import pytest
 import tiny_course
 from proved import (
@@ -206,12 +207,7 @@ def test_a_proof_writes_the_record_and_other_runs_print_what_they_drew(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
     """A variant that failed in one round of several is not proved."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # nbval's imports alone take seconds
-    monkeypatch.setenv("PYTEST_PLUGINS", "xdist.plugin")
-    for name in ("conftest.py", "pyproject.toml", "tests/proved.py"):
-        path = pytester.path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes((ROOT / name).read_bytes())
+    inner_pytest.lay_out(pytester, monkeypatch)
     (pytester.path / "tests" / "test_labs.py").write_text(TESTS)
     run = pytester.runpytest_subprocess("-n", "2", "-p", "no:cacheprovider", option)
     run.assert_outcomes(passed=3, failed=1)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import inner_pytest
 import pytest
 import tiny_course
 from tiny_course import write
@@ -206,8 +207,7 @@ def run_in(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run this Python with the package of the copy."""
     outer = ("PYTEST_ADDOPTS", "TASKYARD_WORK", "TASKYARD_REQUIRE")
     environment = {name: value for name, value in os.environ.items() if name not in outer}
-    # Of pytest's plugins the tests of content need none, and nbval's imports alone take seconds
-    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin"}
+    environment |= inner_pytest.ENVIRONMENT
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=root,
