@@ -142,7 +142,6 @@ SLEEPS = {
     "src/taskyard/deadline.py": "it is the one waiter",
     "src/taskyard/cli.py": "it watches over `make` for as long as that lives",
     "src/taskyard/kit/recorder.py": "it listens for as long as it is told to, whatever breaks",
-    "src/taskyard/engine/remains.py": "it repeats an action, and waits for nothing",
     "src/taskyard/engine/embedded/entrypoint.py": "it runs inside a replica, without the package",
     "labs/09-beat/probe.py": "it runs inside a replica, without the package",
 }

@@ -190,9 +190,9 @@ def test_it_builds_and_answers(yard: Yard) -> None:
     )
 
 
-def installing(_: Build, after: Build) -> Sequence[BuiltStep]:
+def installing(build: Build) -> Sequence[BuiltStep]:
     """Return the steps, of any stage, that installed something again."""
-    ran = [step for step in after.ran if step.text.startswith("RUN ")]
+    ran = [step for step in build.ran if step.text.startswith("RUN ")]
     return [step for step in ran if INSTALLS.search(step.text) or INSTALLED.search(step.said)]
 
 
@@ -200,9 +200,9 @@ def require_reuse(
     yard: Yard, change: Callable[[], None], did: str, expected: str, look_at: str
 ) -> None:
     """Change something, build again, and require that no step installs again."""
-    before = yard.build()
+    yard.build()
     change()
-    if not installing(before, yard.build()):
+    if not installing(yard.build()):
         return
     # The engine's cache may hold several results of one step, from other builds, or have lost some.
     # The name of an extra host, which no file contains, keeps the results of each RUN apart from

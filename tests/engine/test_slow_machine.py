@@ -12,7 +12,7 @@ import pytest
 
 from taskyard import deadline
 from taskyard.deadline import MOST, BusyError
-from taskyard.engine import ServiceError, docker_missing, holder
+from taskyard.engine import ServiceError, docker_missing, holder, remains
 from taskyard.engine.client import docker
 from taskyard.engine.embedded import entrypoint
 from taskyard.kit.stack import Stack
@@ -64,11 +64,11 @@ def test_a_dependency_that_is_late_leaves_time_for_the_next(
         assert [None, "healthy", "healthy"] == [replica.health for replica in stack.ps()]
 
 
-def late_docker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def late_docker(folder: Path, monkeypatch: pytest.MonkeyPatch, says: str = "wc -l <calls") -> Path:
     """Put a `docker` on PATH that waits at a gate, and says then how often it was called."""
-    gate, calls = folder / "gate", folder / "calls"
+    gate = folder / "gate"
     (folder / "docker").write_text(
-        f"#!/bin/sh\necho >>{calls}\nuntil [ -e {gate} ]; do sleep 0.05; done\nwc -l <{calls}\n"
+        f"#!/bin/sh\ncd {folder}\necho >>calls\nuntil [ -e gate ]; do sleep 0.05; done\n{says}\n"
     )
     (folder / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
@@ -152,6 +152,36 @@ def test_a_supervisor_that_is_late_is_waited_for(
         finally:
             supervisor.resume()
             monkeypatch.undo()
+
+
+def test_a_supervisor_that_is_late_to_end_may_clean_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it is killed, its holder has to clean up."""
+    (tmp_path / "compose.yaml").write_text(CHAIN[: CHAIN.index("  third:")] + ONE)
+    with Stack(tmp_path, "local") as stack:
+        supervisor = supervisor_of(stack)
+
+        def slowness() -> float:
+            supervisor.resume()
+            return MOST
+
+        monkeypatch.setattr(holder, "CLOSE_S", 2)
+        monkeypatch.setattr(holder, "clean_up", lambda about: pytest.fail("it was killed"))
+        monkeypatch.setattr(deadline, "slowness", slowness)
+        supervisor.suspend()
+
+
+def test_a_docker_that_is_late_removes_what_a_run_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No command is given up, and two rounds find nothing."""
+    gate = late_docker(tmp_path, monkeypatch, says="")
+    monkeypatch.setattr(remains, "DOCKER_S", 2)
+    slow(monkeypatch, MOST, gate)
+    remains.remove_docker_project("a-project")
+    assert "" == capsys.readouterr().err
+    assert 10 == len((tmp_path / "calls").read_text())
 
 
 def supervisor_of(stack: Stack) -> psutil.Process:

@@ -79,8 +79,8 @@ class Holder:
         assert self._supervisor.stdin is not None
         self._supervisor.stdin.close()
         try:
-            self._supervisor.wait(CLOSE_S)
-        except subprocess.TimeoutExpired:
+            until(lambda: self._supervisor.poll() is not None, "the supervisor to end", CLOSE_S)
+        except DeadlineError:
             self._supervisor.kill()
             self._supervisor.wait()
         if self._supervisor.returncode:  # it was killed before it could clean up

@@ -239,9 +239,8 @@ def _in_docker(prefix: str) -> list[str]:
     if shutil.which("docker") is None:
         return []
     label = f'{{{{.Label "{PROJECT_LABEL}"}}}}'
-    with suppress(
-        ServiceError, DeadlineError
-    ):  # a lab on the local engine must not fail because Docker hangs
+    # A lab on the local engine must not fail because Docker hangs
+    with suppress(ServiceError, DeadlineError):
         # The client gets no run's mark, with which another command would take it for a run
         done = docker("", "ps", "--all", "--format", label, timeout_s=ASK_S)
         return [name for name in done.stdout.split() if name.startswith(prefix)]

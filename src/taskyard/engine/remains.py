@@ -7,9 +7,7 @@ import ctypes
 import os
 import re
 import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -17,6 +15,8 @@ from typing import TYPE_CHECKING, TypedDict
 import psutil
 
 from taskyard.deadline import DeadlineError, until
+from taskyard.engine import command
+from taskyard.engine.protocol import ServiceError
 
 if TYPE_CHECKING:  # as in `protocol`
     from taskyard.compose.model import Project
@@ -173,10 +173,12 @@ def remove_docker_project(project: str, named: Collection[str] | None = None) ->
     Args:
         named: Volumes that the file names; None if unknown, and then anonymous volumes stay.
     """
-    quiet, end = 0, time.monotonic() + DOCKER_S
+    quiet = 0
     ours = ("--filter", f"label={PROJECT_LABEL}={project}")
     mounted: set[str] = set()
-    while quiet < 2 and time.monotonic() < end:
+
+    def is_over() -> bool:
+        nonlocal quiet
         if containers := _docker("ps", "-aq", *ours).split():
             mounted.update(_docker("inspect", "--format", MOUNTED, *containers).split())
         removed = [
@@ -191,19 +193,19 @@ def remove_docker_project(project: str, named: Collection[str] | None = None) ->
         ]
         # No other run has these containers: one that is not gone is on its way
         quiet = 0 if containers or any(removed) else quiet + 1
-        time.sleep(0.1)
+        return quiet == 2
+
+    with contextlib.suppress(DeadlineError):  # the client has said what Docker does not remove
+        until(is_over, "Docker to remove what this run made", DOCKER_S)
     own = nameless(mounted, named) if named is not None else set()
-    if left := own.intersection(_docker("volume", "ls", "-q").split()):
+    if own and (left := own.intersection(_docker("volume", "ls", "-q").split())):
         _docker("volume", "rm", "-f", *sorted(left))
 
 
 def _docker(*arguments: str) -> str:
-    command = ["docker", *arguments]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=DOCKER_S
-        )
-    except subprocess.TimeoutExpired as error:
+        done = command.run(["docker", *arguments], DOCKER_S)
+    except (ServiceError, DeadlineError) as error:
         print(error, file=sys.stderr, flush=True)
         return ""
     if done.returncode:

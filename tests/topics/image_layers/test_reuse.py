@@ -18,8 +18,8 @@ def ran(*numbers: int) -> Build:
     return Build("shop:1", tuple(steps), 1.0)
 
 
-def every_step(before: Build, after: Build) -> Sequence[BuiltStep]:
-    return after.ran
+def every_step(build: Build) -> Sequence[BuiltStep]:
+    return build.ran
 
 
 def tell(builds: Iterable[Build]) -> tuple[Callable[[], Build], Callable[[], None], list[str]]:
