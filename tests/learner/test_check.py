@@ -31,6 +31,12 @@ def test_first():
 '''
 
 
+@pytest.fixture(autouse=True)
+def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a check decide however busy this machine is."""
+    monkeypatch.setattr("taskyard.learner.check.slowness", lambda: 1.0)
+
+
 @pytest.fixture
 def verdicts(tmp_path: Path):
     """Run the text of a `check.py`; return the verdicts, which were told one by one."""
@@ -193,12 +199,14 @@ WORKER = (
     command: {command}
 """
 )
+ENDS = WORKER + '    healthcheck: {{test: ["CMD", "false"], start_period: 600s}}\n'
+"""The start waits for a health that never comes, and so for the worker's end, however late."""
 
 
 def test_a_fault_of_the_learner_s_code_is_found_in_it(verdicts, tmp_path: Path) -> None:
     """A slip in `tasks.py` is one of `tasks.py`, and not of the file that starts it."""
     (tmp_path / "tasks.py").write_text("import os\n\ndef send(address)\n    pass\n")
-    compose = WORKER.format(command="python -c 'import tasks'")
+    compose = ENDS.format(command="python -c 'import tasks'")
     (verdict,) = verdicts('def test_it(stack):\n    """It runs."""\n', compose)
     assert verdict.look_at == "tasks.py:3"
     assert "SyntaxError" in verdict.saw
@@ -209,7 +217,7 @@ def test_what_a_library_raised_is_looked_for_where_the_learner_called_it(
 ) -> None:
     """The last frame of the traceback is not the learner's; the one that counts is further up."""
     (tmp_path / "tasks.py").write_text("import json\n\njson.loads('{')\n")
-    compose = WORKER.format(command="python tasks.py")
+    compose = ENDS.format(command="python tasks.py")
     (verdict,) = verdicts('def test_it(stack):\n    """It runs."""\n', compose)
     assert verdict.look_at == "tasks.py:3"
 
@@ -218,7 +226,7 @@ def test_a_service_that_ends_without_a_traceback_is_looked_for_in_the_compose_fi
     verdicts,
 ) -> None:
     """With the line of the service."""
-    compose = WORKER.format(command="python -m no_such_module")
+    compose = ENDS.format(command="python -m no_such_module")
     (verdict,) = verdicts('def test_it(stack):\n    """It runs."""\n', compose)
     assert verdict.look_at == "compose.yaml:10"
 
