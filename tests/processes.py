@@ -10,7 +10,7 @@ import psutil
 
 from taskyard.course import Course
 from taskyard.deadline import until
-from taskyard.engine.remains import PROJECT_MARK
+from taskyard.engine.remains import PROJECT_LABEL, PROJECT_MARK
 from taskyard.kit.console import Show
 from taskyard.kit.stack import project_prefix, temporary_folder
 from taskyard.learner.runner import Runner
@@ -84,3 +84,17 @@ def _on_docker(prefixes: tuple[str, ...]) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
             found += subprocess.run(command, capture_output=True, text=True).stdout.split()
     return [name for name in found if name.startswith(prefixes)]
+
+
+def carrying(run: str) -> dict[str, int]:
+    """Count what carries the label of a run on Docker, by its kind."""
+    ours = ("-q", "--filter", f"label={PROJECT_LABEL}={run}")
+    kinds = {"containers": ("ps", "-a"), "networks": ("network", "ls")}
+    kinds |= {"volumes": ("volume", "ls"), "images": ("image", "ls")}
+    return {kind: len(docker(*listing, *ours)) for kind, listing in kinds.items()}
+
+
+def docker(*arguments: str) -> list[str]:
+    """Run a command of Docker's, and return the words that it writes."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.split()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -60,17 +58,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         name = f"{target}-{engine}-{number.name}-{victim}".replace(" ", "-")
         cases.append(pytest.param(target, engine, number, victim, id=name, marks=marks))
     metafunc.parametrize(("target", "engine", "number", "victim"), cases)
-
-
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:  # pytest's first
-    """A folder for temporary files that has a short path, so that all of them lie there."""
-    folder = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
-    folder.chmod(0o755)  # a PostgreSQL that root starts is another user's
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
-    yield folder
-    shutil.rmtree(folder)
 
 
 def test_a_killed_lab_leaves_nothing(

@@ -13,7 +13,8 @@ from taskyard.files import ROOT
 
 TESTS = Path(__file__).parent
 STARTS_LABS = (
-    *("claims", "engine", "content/test_labs.py", "content/test_shop_of_lab_03.py"),
+    *("claims", "engine"),
+    *("content/test_demos.py", "content/test_labs.py", "content/test_shop_of_lab_03.py"),
     *("course/test_template.py", "learner/test_earlier_desk.py"),
     *("test_year_ahead.py", "test_cli.py", "test_course_in_containers.py", "test_kills.py"),
 )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from processes import carrying, docker
 
 from taskyard.engine.remains import PROJECT_LABEL, remove_docker_project
 
@@ -18,19 +18,6 @@ SHIM = """#!/bin/sh
 echo "$*" >> "{log}"
 exec "{docker}" "$@"
 """
-
-
-def docker(*arguments: str) -> list[str]:
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True)
-    return done.stdout.split()
-
-
-def left_of(run: str) -> dict[str, int]:
-    """Count what carries the label of a run."""
-    ours = ("-q", "--filter", f"label={PROJECT_LABEL}={run}")
-    kinds = {"containers": ("ps", "-a"), "networks": ("network", "ls")}
-    kinds |= {"volumes": ("volume", "ls"), "images": ("image", "ls")}
-    return {kind: len(docker(*listing, *ours)) for kind, listing in kinds.items()}
 
 
 @pytest.fixture
@@ -49,7 +36,7 @@ def run(tmp_path: Path) -> Iterator[str]:
     yield name
     for one in (f"{name}-other", name):
         remove_docker_project(one)
-    assert {"containers": 0, "networks": 0, "volumes": 0, "images": 0} == left_of(name)
+    assert {"containers": 0, "networks": 0, "volumes": 0, "images": 0} == carrying(name)
 
 
 @pytest.fixture
@@ -70,5 +57,5 @@ def test_what_another_run_uses_stays_and_is_not_asked_for_again_and_again(
     """A round that removes something, and two that find nothing more to remove."""
     remove_docker_project(run)
     commands = [line.split()[:2] for line in asked.read_text().splitlines()]
-    assert {"containers": 0, "networks": 1, "volumes": 1, "images": 1} == left_of(run)
+    assert {"containers": 0, "networks": 1, "volumes": 1, "images": 1} == carrying(run)
     assert 3 == commands.count(["image", "ls"])
