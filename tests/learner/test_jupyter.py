@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
@@ -32,6 +33,18 @@ from taskyard.learner.jupyter import lab_command, lab_environment, lay_out
 NAME = "01-first-task.ipynb"
 ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+)/lab\S*\?(token=\w+)")
 START_S = 60.0
+ENTRY = """\
+[nbconvert.exporters]
+held = held:Exporter
+"""
+HELD = """\
+from pathlib import Path
+from threading import Event
+
+Path(__file__).with_name("asked").touch()
+Event().wait()
+"""
+"""An exporter that the server loads in a thread when it lists all of them; this never ends."""
 
 
 @pytest.fixture
@@ -311,37 +324,59 @@ def open_when_ready(url: str) -> str:
 
 
 def test_ctrl_c_ends_jupyterlab_and_nothing_is_asked(tmp_path: Path) -> None:
-    """As the line says that it prints first; here while it lists a folder for a browser."""
-    folders = {
-        f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "DATA", "RUNTIME")
-    }
-    unseen = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
-    env = {**unseen, **folders, "TASKYARD_WORK": str(tmp_path / "work")}
-    large = tmp_path / "work" / "notebooks" / "large"
-    large.mkdir(parents=True)
-    for number in range(1000):
-        (large / f"{number}.txt").touch()
-    command = [sys.executable, "-m", "taskyard", "start", "--ServerApp.port=0"]
-    server = Terminal(command, env)
-    server.wait_for("Ctrl-C ends it")
-    address = until(lambda: ADDRESS.search(server.read()), "its address", START_S, server.read)
-    base, token = address.groups()
-    listing = f"{base}/api/contents/large?{token}"
-    open_when_ready(f"{base}/api?{token}")
-    begin = time.monotonic()
-    open_when_ready(listing)
-    took_s = time.monotonic() - begin
-    browser = Thread(target=open_and_fail, args=(listing,))
+    """As the line says that it prints first; here while a thread of it works for a browser."""
+    plugin = tmp_path / "plugin"
+    (plugin / "held-1.dist-info").mkdir(parents=True)
+    (plugin / "held-1.dist-info" / "entry_points.txt").write_text(ENTRY)
+    (plugin / "held.py").write_text(HELD)
+    server, api = in_terminal(tmp_path, PYTHONPATH=str(plugin))
+    with urllib.request.urlopen(api("kernels"), b"{}"):
+        (kernel,) = (tmp_path / "RUNTIME").glob("kernel-*.json")
+    browser = Thread(target=send_and_fail, args=(api("nbconvert"),))
     browser.start()
-    time.sleep(took_s / 2)  # so that it is in the middle of the second listing
+    until((plugin / "asked").exists, "a thread at work", START_S)
     server.type("\x03")
     status, told = server.end()
     browser.join()
     assert status == 0
     assert "[n]" not in told
+    assert not kernel.exists()  # as after a kernel's orderly end
 
 
-def open_and_fail(url: str) -> None:
-    """Open a page of a server that may end meanwhile."""
-    with suppress(OSError, HTTPException), urllib.request.urlopen(url) as page:
-        page.read()
+def test_a_save_that_ctrl_c_meets_is_whole(tmp_path: Path) -> None:
+    """JupyterLab writes into the notebook itself; what it held is beside it meanwhile."""
+    server, api = in_terminal(tmp_path)
+    notebook = tmp_path / "work" / "notebooks" / "mine.ipynb"
+    publish(notebook, "before")
+    content = json.loads(notebook.read_bytes())
+    content["cells"] = [{**content["cells"][0], "id": f"c{n}"} for n in range(10_000)]
+    model = json.dumps({"type": "notebook", "format": "json", "content": content}).encode()
+    save = urllib.request.Request(api("contents/mine.ipynb"), model, method="PUT")
+    browser = Thread(target=send_and_fail, args=(save,))
+    browser.start()
+    before = notebook.with_name(f".~{notebook.name}")
+    until(before.exists, "a save", START_S)
+    server.type("\x03")
+    server.end()
+    browser.join()
+    assert len(json.loads(notebook.read_bytes())["cells"]) == 10_000
+    assert not before.exists()
+
+
+def in_terminal(folder: Path, **variables: str) -> tuple[Terminal, Callable[[str], str]]:
+    """Start JupyterLab as a learner does; return its terminal, and the URL of each API."""
+    folders = {f"JUPYTER_{kind}_DIR": str(folder / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    unseen = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    env = {**unseen, **folders, **variables, "TASKYARD_WORK": str(folder / "work")}
+    server = Terminal([sys.executable, "-m", "taskyard", "start", "--ServerApp.port=0"], env)
+    server.wait_for("Ctrl-C ends it")
+    found = until(lambda: ADDRESS.search(server.read()), "its address", START_S, server.read)
+    base, token = found.groups()
+    open_when_ready(f"{base}/api?{token}")
+    return server, lambda name: f"{base}/api/{name}?{token}"
+
+
+def send_and_fail(request: str | urllib.request.Request) -> None:
+    """Send a request to a server that may end meanwhile."""
+    with suppress(OSError, HTTPException), urllib.request.urlopen(request) as answer:
+        answer.read()

@@ -119,7 +119,7 @@ def lab_command(
     command = [
         sys.executable,
         "-m",
-        "jupyterlab",
+        "taskyard.learner.server",
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url=/lab/tree/{first}",
         "--ServerApp.answer_yes=True",  # so that Ctrl-C ends it without a question

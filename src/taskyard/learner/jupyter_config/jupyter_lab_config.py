@@ -10,8 +10,7 @@ from pathlib import Path
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
 c.ServerApp.ip = "127.0.0.1"
-# The default one saves and lists in threads; one at work when Ctrl-C is pressed never ends, and its
-# save is lost: https://github.com/jupyterlab/jupyterlab/issues/10442
+# The default one saves in threads, and leaves an empty notebook if Ctrl-C is pressed meanwhile.
 manager = "jupyter_server.services.contents.largefilemanager.LargeFileManager"
 c.ServerApp.contents_manager_class = manager
 c.LabApp.custom_css = True
