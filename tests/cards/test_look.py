@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import genanki
 import pytest
 from anki.collection import Collection, ImportAnkiPackageOptions, ImportAnkiPackageRequest
+from contrast import contrast
 from pygments.token import STANDARD_TYPES
 
 from taskyard.cards.note import Kind
@@ -199,20 +200,6 @@ def colours(css: str, selector: str) -> dict[str, str]:
     rule = re.search(rf"(?:^|\n|, *){re.escape(selector)} \{{(.*?)\}}", css, re.DOTALL)
     assert rule is not None, selector
     return dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6});", rule[1]))
-
-
-def contrast(first: str, second: str) -> float:
-    """Return the contrast of two colours, from 1 to 21. Source: WCAG 2.2, relative luminance."""
-
-    def luminance(colour: str) -> float:
-        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-        red, green, blue = (
-            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-        )
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-    low, high = sorted((luminance(first), luminance(second)))
-    return (high + 0.05) / (low + 0.05)
 
 
 LIGHT, DARK = colours(STYLE, ".card"), colours(STYLE, ".card.night_mode")

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import nbformat
 import pytest
+from contrast import contrast
 from processes import end
 
 from taskyard.course import Course
@@ -69,6 +70,7 @@ Path("nowhere").read_text()
 """
 
 START_S = 60.0
+NEEDED = 3.0  # of contrast. Source: WCAG 2.2, success criterion 1.4.11.
 PATIENT_MS = 180_000
 CHANGED = "net::ERR_NETWORK_CHANGED"
 BY_THE_CLOCK: Any = {"polling": 250}
@@ -97,6 +99,13 @@ SIDEBAR = """() => {
     byTheme: getComputedStyle(files).minWidth ===
       theme.getPropertyValue("--jp-sidebar-min-width"),
   };
+}"""
+DIAGRAM = """image => {
+  const colour = document.createElement("canvas").getContext("2d");
+  const hexadecimal = name => { colour.fillStyle = name; return colour.fillStyle; };
+  const inks = /fill:([^;]+);\\}.*\\.flowchart-link\\{stroke:([^;]+);/s;
+  const [, text, line] = decodeURIComponent(image.src).match(inks);
+  return [getComputedStyle(image).backgroundColor, text, line].map(hexadecimal);
 }"""
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
 
@@ -195,6 +204,31 @@ def test_jupyterlab_is_dark_where_the_system_is(address: str, browser: Browser) 
     page = browser.new_page(color_scheme="dark")
     load(page, address, "document.body.dataset.jpThemeLight === 'false'")
     page.close()
+
+
+@pytest.mark.parametrize(("first", "second"), [("light", "dark"), ("dark", "light")])
+def test_a_diagram_can_be_read_in_either_theme(
+    address: str,
+    browser: Browser,
+    first: Literal["light", "dark"],
+    second: Literal["light", "dark"],
+) -> None:
+    """JupyterLab draws it once, in the colours of the theme of that moment."""
+    page = browser.new_page(color_scheme=first)
+    load(page, address, READY)
+    diagram = page.locator(".jp-RenderedMermaid img")
+    found = {}
+    for number, scheme in enumerate((first, second, first)):
+        page.emulate_media(color_scheme=scheme)
+        is_light = str(scheme == "light").lower()
+        page.wait_for_function(
+            f"document.body.dataset.jpThemeLight === '{is_light}'", **BY_THE_CLOCK
+        )
+        ground, text, line = diagram.evaluate(DIAGRAM)
+        assert ground.startswith("#"), f"what is behind it shines through: {ground}"
+        found[number, scheme] = min(contrast(ground, text), contrast(ground, line))
+    page.close()
+    assert [] == [where for where, ratio in found.items() if ratio < NEEDED], found
 
 
 @pytest.mark.parametrize("width", [600, 1280])
