@@ -36,6 +36,20 @@ except OSError as error:
     print(error)
 """
 
+BIND_BEFORE_IT_IS_NOTED = """
+import os, pathlib, socket, subprocess, sys
+note = pathlib.Path.replace
+def late(draft, target):
+    other = {**os.environ, "TASKYARD_REPLICA": "one/2"}
+    try:
+        subprocess.run([sys.executable, "-c", ALL], env=other, timeout=5)
+    except subprocess.TimeoutExpired:
+        print("waits")
+    return note(draft, target)
+pathlib.Path.replace = late
+socket.create_server(("", 1000))
+"""
+
 
 def lab(folder: Path) -> Path:
     folder.mkdir()
@@ -79,6 +93,13 @@ def test_two_runs_share_no_port(tmp_path: Path) -> None:
     """Whatever their programs bind."""
     with Stack(lab(tmp_path / "a"), "local") as a, Stack(lab(tmp_path / "b"), "local") as b:
         assert not set(bound(a)) & set(bound(b))
+
+
+def test_two_replicas_that_bind_at_once_share_no_port(tmp_path: Path) -> None:
+    """One that has bound a port and not noted it yet keeps the others waiting."""
+    program = BIND_BEFORE_IT_IS_NOTED.replace("ALL", repr(BIND_ALL), 1)
+    with Stack(lab(tmp_path / "lab"), "local") as stack:
+        assert "waits\n" == stack.exec("one", ["python", "-c", program]).stdout
 
 
 def test_a_redis_that_is_down_keeps_its_port(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import random
 import socket
@@ -51,15 +52,17 @@ def bind(self: socket.socket, address: Any) -> None:
     if host not in _here:
         return _bind(self, address)
     note = _network / _replica / str(port)
-    known = note.read_text() if note.exists() else _published.get(str(port))
-    if known:
-        _bind(self, ("127.0.0.1", int(known)))
-    else:
-        _bind_free(self)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    draft = note.with_name(f".{port}.{os.getpid()}")
-    draft.write_text(str(self.getsockname()[1]))
-    draft.replace(note)
+    with (_network / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another replica can bind the same until it is noted
+        known = note.read_text() if note.exists() else _published.get(str(port))
+        if known:
+            _bind(self, ("127.0.0.1", int(known)))
+        else:
+            _bind_free(self)
+        note.parent.mkdir(parents=True, exist_ok=True)
+        draft = note.with_name(f".{port}.{os.getpid()}")
+        draft.write_text(str(self.getsockname()[1]))
+        draft.replace(note)
 
 
 def _bind_free(self: socket.socket) -> None:
