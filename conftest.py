@@ -80,7 +80,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("taskyard")
     group.addoption("--proof", action="store_true", help="Try every variant on every engine.")
     group.addoption("--rounds", type=int, default=1, help="Try each variant so many times.")
-    group.addoption("--busy", type=int, default=0, help="Keep so many processes busy meanwhile.")
+    busy = "Keep so many processes busy meanwhile; two for each core if no number is given."
+    cores = os.cpu_count() or 1
+    group.addoption("--busy", type=int, nargs="?", default=0, const=2 * cores, help=busy)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -12,7 +12,7 @@ from itertools import cycle
 
 import redis
 
-from taskyard.deadline import MOST, slowness, until
+from taskyard.deadline import patient, until
 from taskyard.kit.blame import place_in
 from taskyard.kit.requirement import Unmet, ask, listens, require
 from taskyard.kit.stack import Stack
@@ -37,11 +37,6 @@ class Said:
     status: int
     answer: object
     seconds: float
-
-
-def patient(seconds: float) -> float:
-    """Return a time limit for this machine as it is now, from one for an idle machine."""
-    return seconds * min(slowness(), MOST)
 
 
 def call(

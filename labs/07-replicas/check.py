@@ -9,7 +9,7 @@ import pytest
 import redis
 from celery import Celery
 
-from taskyard.deadline import MOST, BusyError, slowness, until
+from taskyard.deadline import BusyError, patient, until
 from taskyard.errors import TaskyardError
 from taskyard.kit.queue import wait_for
 from taskyard.kit.requirement import Unmet, require
@@ -260,7 +260,7 @@ def test_short_waits_for_no_long(stack: Stack, suppliers: Suppliers) -> None:
     suppliers.begun(slots)
     # A worker that has answered has had its turn to take what it wants to hold; a solo worker that
     # is busy takes nothing, and does not answer either
-    still_s = STILL_S * min(slowness(), MOST)
+    still_s = patient(STILL_S)
     suppliers.app.control.broadcast("ping", reply=True, timeout=still_s, limit=stack.workers())
     suppliers.answer(*short)
     late = len(long) + SHORT - suppliers.begun(len(long) + SHORT)

@@ -15,7 +15,7 @@ from celery import Celery
 
 from taskyard.compose import read
 from taskyard.compose.model import Project
-from taskyard.deadline import MOST, slowness, until
+from taskyard.deadline import patient, until
 from taskyard.kit.contract import load
 from taskyard.kit.queue import Message, look
 from taskyard.kit.recorder import NoWorkerError, wait_for_workers
@@ -319,7 +319,7 @@ def test_a_second_beat_is_refused(stack: Stack, workers: Workers) -> None:
     until(lambda: waiting(stack), "a tick of the first beat")
     beat = stack.project.services["beat"]
     words = [*(beat.entrypoint or ()), *(beat.command or ())]
-    quiet_s = QUIET_S * min(slowness(), MOST)
+    quiet_s = patient(QUIET_S)
     said = probe(stack, "second", TASK, str(quiet_s), *words)
     look_at = "compose.yaml, beat: Celery writes a pid file where `--pidfile` names one"
     if has_pid_file(stack.project):

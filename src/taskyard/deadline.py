@@ -58,6 +58,11 @@ def slowness() -> float:
     return max(1.0, now, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
+def patient(seconds: float) -> float:
+    """Return a time limit for this machine as it is now, from one for an idle machine."""
+    return seconds * min(slowness(), MOST)
+
+
 def until(
     condition: Callable[[], _Found],
     what: str,

@@ -9,7 +9,7 @@ import pytest
 from taskyard.course import Course
 from taskyard.errors import Fault, TaskyardError
 from taskyard.files import ROOT
-from taskyard.kit.contract import NAMES, Contract, load
+from taskyard.kit.contract import IN_CHECK, IN_DEMO, NAMES, Contract, load
 
 DEMO = "def demo(stack, show):\n    pass\n"
 
@@ -52,7 +52,7 @@ def test_a_demo_says_what_it_needs(tmp_path: Path) -> None:
         True,
     )
     functions = (said.demo, said.without_docker)
-    assert [one.__name__ for one in functions if one] == list(NAMES[3:])
+    assert [one.__name__ for one in functions if one] == list(IN_DEMO[3:])
 
 
 def test_a_demo_without_wishes_has_none(tmp_path: Path) -> None:
@@ -94,16 +94,28 @@ def test_a_demo_has_its_experiment(tmp_path: Path) -> None:
     assert "no function `demo`" in fault(tmp_path, "def experiment(stack, show):\n    pass\n").what
 
 
-def test_a_check_says_only_which_ports_it_wants(tmp_path: Path) -> None:
-    """What only a demo is asked for would be passed over in a check."""
-    assert contract(tmp_path, 'PUBLISH = {"api": 8000}\n', "check.py").publish == {"api": 8000}
+def test_a_check_says_which_ports_it_wants_and_what_may_be_edited(tmp_path: Path) -> None:
+    """What only a demo is asked for would be passed over in a check, and the other way round."""
+    said = contract(tmp_path, 'PUBLISH = {"api": 8000}\nEDIT = ("tasks.py",)\n', "check.py")
+    assert (said.publish, said.edit) == ({"api": 8000}, ("tasks.py",))
+    assert contract(tmp_path, "", "check.py").edit is None
+    assert fault(tmp_path, 'EDIT = "tasks.py"\n', "check.py").hint.startswith("write the names")
+    one = fault(tmp_path, f'{DEMO}EDIT = ("tasks.py",)\n')
+    assert "`EDIT` has no meaning here: only `check.py` may define it" == one.what
     one = fault(tmp_path, 'NEEDS_DOCKER = "x"\n', "check.py")
     assert "`NEEDS_DOCKER` has no meaning here: only `demo.py` may define it" == one.what
     assert fault(tmp_path, "PUBLSH = {}\n", "check.py").hint == "did you mean `PUBLISH`?"
 
 
-@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "labs/_template/demo.py"])
-def test_the_whole_contract_is_written_down(page: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("CONTRIBUTING.md", NAMES),
+        ("labs/_template/demo.py", IN_DEMO),
+        ("labs/_template/check.py", IN_CHECK),
+    ],
+)
+def test_the_whole_contract_is_written_down(page: str, names: tuple[str, ...]) -> None:
     """Where an author looks."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    assert [name for name in NAMES if name not in text] == []
+    assert [name for name in names if name not in text] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import textwrap
@@ -292,3 +293,60 @@ def test_a_deleted_file_is_named_with_what_brings_it_back(tmp_path: Path) -> Non
     (folder / "tasks.py").write_text("")
     (verdict,) = run(lab / "check.py", folder, choose("local"), "check-test", lambda one: None)
     assert verdict.look_at == "`compose.yaml` is missing; `make reset-7` brings the starter back"
+
+
+STARTER = """# The mail server.
+import time
+
+
+def send(address):
+    time.sleep(0.5)
+    return f"sent to {address}"
+"""
+"""A file that stays as it is."""
+
+ONLY_ENDPOINT = 'EDIT = ("endpoint.py",)\ndef test_it(folder):\n    """It runs."""\n'
+
+
+@pytest.fixture
+def judged(tmp_path: Path):
+    """Check a desk whose `tasks.py` has some text, and return the verdict."""
+    lab, desk = tmp_path / "labs" / "01-first-task", tmp_path / "desk"
+    for folder in (lab / "starter", desk):
+        folder.mkdir(parents=True)
+        (folder / "compose.yaml").write_text(COMPOSE)
+        (folder / "endpoint.py").write_text(f"# of {folder.name}\n")
+    (lab / "starter" / "tasks.py").write_text(STARTER)
+    (lab / "check.py").write_text(ONLY_ENDPOINT)
+
+    def judge(text: str | None, handed: str = STARTER) -> Verdict:
+        (desk / "tasks.py").unlink(missing_ok=True)
+        if text is not None:
+            (desk / "tasks.py").write_text(text)
+        digests = {"tasks.py": hashlib.sha256(handed.encode()).hexdigest()}
+        choice = choose("local")
+        (one,) = run(lab / "check.py", desk, choice, "check-test", print, handed=digests)
+        return one
+
+    return judge
+
+
+def test_a_file_that_stays_as_it_is_is_named_if_it_does_not(judged) -> None:
+    """With the line that differs, and where the file as it was lies."""
+    verdict = judged(STARTER.replace("0.5", "0"))
+    assert "failed" == verdict.outcome
+    assert verdict.saw == "in `tasks.py`, line 6 is now `    time.sleep(0)`"
+    assert verdict.look_at.startswith("tasks.py:6; the file as it was is labs/01-first-task/")
+    assert "no `tasks.py`" == judged(None).saw
+
+
+def test_a_comment_in_a_file_that_stays_as_it_is_changes_nothing(judged) -> None:
+    """Nor does a blank line; a learner may take notes."""
+    assert "passed" == judged("# It is slow!\n\n" + STARTER).outcome
+
+
+def test_a_file_as_an_earlier_starter_had_it_is_as_it_was(judged) -> None:
+    """The learner has not changed it; the course has."""
+    earlier = STARTER.replace("0.5", "0.4")
+    assert "failed" == judged(earlier).outcome
+    assert "passed" == judged(earlier, handed=earlier).outcome

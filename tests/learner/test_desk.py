@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -80,6 +81,18 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 
 # Where it is
+
+
+def test_it_knows_each_file_as_the_learner_got_it(desk: Desk, lab: Lab) -> None:
+    """Also when the learner has edited it, and when the starter is another one today."""
+    assert {} == desk.handed_out(lab)
+    (tasks,) = desk.folder(lab).glob("tasks.py")
+    handed = desk.handed_out(lab)
+    assert hashlib.sha256(tasks.read_bytes()).hexdigest() == handed["tasks.py"]
+    tasks.write_text("# mine\n")
+    write(lab.folder / "starter" / "tasks.py", "# newer\n")
+    desk.folder(lab)
+    assert handed == desk.handed_out(lab)
 
 
 def test_the_desk_is_work_in_the_course(desk: Desk, course: Course, lab: Lab) -> None:

@@ -24,13 +24,15 @@ class Contract:
     What `demo.py` and `check.py` may define; only `demo` in `demo.py` is required.
 
     The names of values are in capitals there: `NEEDS_DOCKER`, `PUBLISH`, `STARTS_ITSELF`. In
-    `check.py` the tooling reads only `PUBLISH`; its other names are its own.
+    `check.py` the tooling reads only `PUBLISH` and `EDIT`; its other names are its own.
 
     Attributes:
         needs_docker: Why the point of the lab cannot be seen without containers, as the end of
             the sentence "This lab needs Docker: …". On the local engine the lab then ends with a
             status of its own.
         publish: Ports to reach from this machine: service to container port.
+        edit: The files of the starter that the learner changes, relative to their folder; the
+            others stay as they are, and the check rejects a change. None means all of them.
         starts_itself: Whether `demo` starts the stack, because its point is how the stack starts.
         demo: The experiment, called with the stack and the console.
         without_docker: Called if `needs_docker` ends the lab, with the learner's folder and the
@@ -39,6 +41,7 @@ class Contract:
 
     needs_docker: str = ""
     publish: Mapping[str, int] = field(default_factory=dict)
+    edit: tuple[str, ...] | None = None
     starts_itself: bool = False
     demo: Callable[[Stack, Show], None] | None = None
     without_docker: Callable[[Path, Show], None] | None = None
@@ -58,12 +61,13 @@ class Contract:
         return cls(**{name.lower(): value for name, value in said.items()})
 
 
-VALUES = ("NEEDS_DOCKER", "PUBLISH", "STARTS_ITSELF")
-NAMES = (*VALUES, "demo", "without_docker")
+IN_DEMO = ("NEEDS_DOCKER", "PUBLISH", "STARTS_ITSELF", "demo", "without_docker")
 """What `demo.py` may define."""
 
-IN_CHECK = ("PUBLISH",)
+IN_CHECK = ("PUBLISH", "EDIT")
 """What `check.py` may define."""
+
+NAMES = tuple(dict.fromkeys((*IN_DEMO, *IN_CHECK)))
 
 
 def load(path: Path) -> Any:
@@ -77,15 +81,16 @@ def load(path: Path) -> Any:
 
 def _faults(said: Mapping[str, Any], path: Path) -> Iterator[Fault]:
     is_demo = path.name == "demo.py"
-    allowed = NAMES if is_demo else IN_CHECK
+    allowed = IN_DEMO if is_demo else IN_CHECK
     lines = _lines(path)
     for name, line in lines.items():
         if name in allowed:
             if cure := _wrong_value(name, said.get(name)):
                 yield Fault(f"`{name}` has a value of the wrong type", path, line, cure)
-        elif name in VALUES:
-            what = f"`{name}` has no meaning here: only `demo.py` may define it"
-            yield Fault(what, path, line, "move it to the lab's `demo.py`, or remove it")
+        elif name in NAMES and name.isupper():
+            other = "check.py" if is_demo else "demo.py"
+            what = f"`{name}` has no meaning here: only `{other}` may define it"
+            yield Fault(what, path, line, f"move it to the lab's `{other}`, or remove it")
         elif near := get_close_matches(name, [one for one in allowed if one not in lines], 1, NEAR):
             what = f"the tooling does not know `{name}`"
             yield Fault(what, path, line, f"did you mean `{near[0]}`?")
@@ -117,4 +122,7 @@ def _wrong_value(name: str, value: object) -> str:
             isinstance(service, str) and isinstance(port, int) for service, port in value.items()
         )
         return "" if is_map else 'write service and container port, such as `{"api": 8000}`'
+    if name == "EDIT":
+        is_names = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+        return "" if is_names else 'write the names of files, such as `("tasks.py",)`'
     return "" if callable(value) else f"write `def {name}(…):`"

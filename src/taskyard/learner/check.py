@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import pytest
@@ -21,6 +22,7 @@ from taskyard.engine.embedded import is_embedded
 from taskyard.errors import TaskyardError
 from taskyard.kit.blame import meaning_of, missing_from, place_in, slip_in
 from taskyard.kit.contract import Contract
+from taskyard.kit.fixed import require_fixed
 from taskyard.kit.requirement import Unmet
 from taskyard.kit.stack import Stack
 
@@ -71,25 +73,28 @@ class Check:
         label: str,
         tell: Callable[[Verdict], None],
         trying: Callable[[str], AbstractContextManager[object]],
+        handed: Mapping[str, str],
     ) -> None:
         self._folder, self._choice, self._label = folder, choice, label
-        self._tell, self._trying = tell, trying
+        self._tell, self._trying, self._handed = tell, trying, handed
         self._stack: Stack | None = None
         self.verdicts: list[Verdict] = []
         self.broken = ""
         self.interrupt: BaseException | None = None
 
     @pytest.fixture(scope="module")
-    def stack(self, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    def stack(self, request: pytest.FixtureRequest, folder: Path) -> Iterator[Stack]:
         """The learner's stack, up and healthy."""
         publish = Contract.of(request.module).publish
-        with Stack(self._folder, self._choice, publish=publish, label=self._label) as stack:
+        with Stack(folder, self._choice, publish=publish, label=self._label) as stack:
             self._stack = stack
             yield stack
 
     @pytest.fixture(scope="module")
-    def folder(self) -> Path:
-        """The learner's files, which a check reads and never changes."""
+    def folder(self, request: pytest.FixtureRequest) -> Path:
+        """The learner's files, which a check reads and never changes; those that are fixed are."""
+        if (edit := Contract.of(request.module).edit) is not None:
+            require_fixed(self._folder, request.path.parent / "starter", edit, self._handed)
         return self._folder
 
     @pytest.fixture(scope="module")
@@ -219,6 +224,7 @@ def run(
     label: str,
     tell: Callable[[Verdict], None],
     trying: Callable[[str], AbstractContextManager[object]] = nullcontext,
+    handed: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Verdict]:
     """
     Run the requirements of a `check.py` against the files in a folder.
@@ -229,11 +235,12 @@ def run(
         label: The start of the Compose project's name.
         tell: Called with each verdict as it comes.
         trying: Entered with a requirement while it is tried.
+        handed: The SHA-256 of each file as the learner got it; see `require_fixed`.
 
     Raises:
         TaskyardError: The check itself is broken.
     """
-    plugin = Check(folder, choice, label, tell, trying)
+    plugin = Check(folder, choice, label, tell, trying, handed)
     arguments = [str(path), "--exitfirst", "-c", os.devnull, "--rootdir", str(path.parent)]
     # Without it, pytest would load each conftest.py between the root of the disk and the check
     arguments += ["--confcutdir", str(path.parent)]

@@ -89,6 +89,12 @@ class Desk:
                 self._renew(lab, copied, starter)
         return place
 
+    def handed_out(self, lab: Lab) -> Mapping[str, str]:
+        """Return the SHA-256 of each file of the starter as the learner got it, by its path."""
+        with self._locked():
+            copied = self._copied(lab)
+        return copied.files if copied else {}
+
     def notices(self, lab: Lab | None = None) -> list[str]:
         """
         Return sentences that the learner must read, about a lab and the desk; each only once.

@@ -264,7 +264,8 @@ class Runner:
         if report:
             _save(report, "")  # what cannot be written is told before the check, not after it
         label, trying = f"check-{self.label}", self._show.meanwhile
-        verdicts = run(self._lab.check, self._folder, choice, label, self._tell, trying)
+        handed = self._desk.handed_out(self._lab) if self._desk else {}
+        verdicts = run(self._lab.check, self._folder, choice, label, self._tell, trying, handed)
         if report:
             content = {"requirements": [dict(verdict.as_json()) for verdict in verdicts]}
             _save(report, json.dumps(content, indent=2) + "\n")

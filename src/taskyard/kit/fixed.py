@@ -1,0 +1,69 @@
+"""Tell whether the files of a starter that a learner must not change are as they were."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Collection, Mapping
+from itertools import zip_longest
+from pathlib import Path
+
+import yaml
+
+from taskyard.kit.requirement import require
+
+
+def require_fixed(
+    folder: Path, starter: Path, edit: Collection[str], handed: Mapping[str, str]
+) -> None:
+    """
+    Require that a learner has changed the meaning of none but the files that they may edit.
+
+    Comments and the layout of Python and YAML files mean nothing.
+
+    Args:
+        starter: The folder of the starter as it is today, `labs/NN-SLUG/starter`.
+        edit: The files that may change, relative to the folder.
+        handed: The SHA-256 of each file as the learner got it, perhaps from an earlier starter.
+
+    Raises:
+        Unmet: One has changed, or is missing; names the first line that differs.
+    """
+    for source in sorted(path for path in starter.rglob("*") if path.is_file()):
+        name = source.relative_to(starter).as_posix()
+        if name in edit or "__pycache__" in source.parts:
+            continue
+        own, course = folder / name, starter.parents[2]
+        here = own.read_bytes() if own.is_file() else b""
+        was = source.read_bytes()
+        is_old = hashlib.sha256(here).hexdigest() == handed.get(name)
+        line, text = _first_difference(here.decode(errors="replace"), was.decode())
+        require(
+            here == was or is_old or _meaning(name, here) == _meaning(name, was),
+            did="compared the files that stay as they are with those of the starter",
+            saw=f"in `{name}`, line {line} is now `{text}`" if own.is_file() else f"no `{name}`",
+            expected=f"`{name}` as you got it: only {_listed(edit)} may change",
+            look_at=f"{name}:{line}; the file as it was is {source.relative_to(course)}",
+        )
+
+
+def _first_difference(here: str, was: str) -> tuple[int, str]:
+    """Return the number of the first line that differs, and what it is now."""
+    pairs = enumerate(zip_longest(here.splitlines(), was.splitlines()), start=1)
+    return next(((number, a or "") for number, (a, b) in pairs if a != b), (1, ""))
+
+
+def _meaning(name: str, content: bytes) -> object:
+    """Return what two files share that differ only in comments and layout."""
+    try:
+        if name.endswith(".py"):
+            return ast.dump(ast.parse(content))
+        if name.endswith((".yaml", ".yml")):
+            return yaml.safe_load(content)
+    except (SyntaxError, ValueError, yaml.YAMLError):
+        return content
+    return [line.rstrip() for line in content.decode(errors="replace").splitlines()]
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
