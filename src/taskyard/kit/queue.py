@@ -24,9 +24,8 @@ class Message:
 
     Attributes:
         arguments: Their `repr`, as the sender wrote it into the headers.
-
-    Attributes:
         origin: The process that sent it, such as `gen7@beat-1`: a number and a host name.
+        expires: The time from which a worker throws it away, in ISO 8601; empty if there is none.
 
     Source: Celery, message protocol version 2; kombu writes the envelope as JSON.
     """
@@ -35,14 +34,15 @@ class Message:
     task: str
     arguments: str
     origin: str = ""
+    expires: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Message:
         """Read an envelope; text that is not Celery's becomes a message with `?` as id and task."""
         try:
             headers = json.loads(text)["headers"]
-            origin = headers.get("origin", "")
-            return cls(headers["id"], headers["task"], headers.get("argsrepr", ""), origin)
+            told = [headers.get(name) or "" for name in ("argsrepr", "origin", "expires")]
+            return cls(headers["id"], headers["task"], *told)
         except (ValueError, KeyError, TypeError):
             return cls("?", "?", text)
 

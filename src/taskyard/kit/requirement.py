@@ -40,20 +40,28 @@ def require(holds: object, *, did: str, saw: object, expected: str, look_at: str
         raise Unmet(did, str(saw), expected, look_at)
 
 
-def ask(stack: Stack, service: str, port: int, path: str, content: object = None) -> Any:
+def ask(
+    stack: Stack,
+    service: str,
+    port: int,
+    path: str,
+    content: object = None,
+    timeout_s: float = ASK_S,
+) -> Any:
     """
     Send a service an HTTP request and return the JSON of its answer.
 
     Args:
         port: The container's port.
         content: If given, the request is a POST with this content as JSON; otherwise a GET.
+        timeout_s: How long the answer may take.
 
     Raises:
         Unmet: There was no answer, or an error; quotes the end of the service's log.
     """
     body = None if content is None else json.dumps(content).encode()
     try:
-        with urllib.request.urlopen(f"{stack.http(service, port)}{path}", body, ASK_S) as answer:
+        with urllib.request.urlopen(f"{stack.http(service, port)}{path}", body, timeout_s) as answer:
             return json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
         last = stack.last_line(service)
