@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,10 @@ from found import COURSE
 
 from taskyard.kit.contract import load
 from taskyard.kit.requirement import Unmet
-from taskyard.topics.image_layers.builder import Build, BuiltStep
+from taskyard.topics.image_layers.builder import Build, BuildError, BuiltStep
 
-check = load(COURSE.lab("image-layers").check)
+LAB = COURSE.lab("image-layers").folder
+yards, reuse = load(LAB / "yard.py"), load(LAB / "reuse.py")
 
 INSTALL = BuiltStep("build", 4, "RUN pip install -r requirements.txt", False)
 
@@ -27,11 +30,16 @@ class Engine:
         self.options: list[tuple[str, ...]] = []
 
     def build(self, folder: Path, arguments: Mapping[str, str], options: Sequence[str]) -> Build:
+        options = [one for one in options if one not in yards.OFFLINE]
         self.options.append(tuple(options))
         key = (*options, *arguments.items(), (folder / "shop.py").read_text())
         steps = () if key in self.seen else (self.step,)
         self.seen.append(key)
         return Build("shop:1", steps, 1.0)
+
+    def output(self, image: str, *command: str, options: Sequence[str]) -> str:
+        """Say that each image has the same files."""
+        return '{"compiled": []}'
 
 
 @pytest.fixture
@@ -40,8 +48,8 @@ def requires(tmp_path: Path) -> Any:
     (tmp_path / "shop.py").write_text("Welcome to the shop")
 
     def requires(engine: Engine) -> None:
-        yard = check.Yard(engine, tmp_path, "no secret")
-        check.require_reuse(yard, yard.change_code, "built", "the cache", "Dockerfile")
+        yard = yards.Yard(engine, tmp_path)
+        reuse.require_reuse(yard, yard.change_code, "built", "the cache", "Dockerfile")
 
     return requires
 
@@ -93,3 +101,36 @@ def test_a_step_that_installs_is_known_by_its_text_or_by_what_it_prints(
 def test_a_step_that_installs_nothing_may_run_again(requires: Any, step: BuiltStep) -> None:
     """One that copies what another has installed gives the copies a new time, and no more."""
     requires(Engine(step))
+
+
+def test_a_step_that_fails_without_a_network_installs(requires: Any) -> None:
+    """A script may be quiet, and its name says nothing."""
+
+    class Quiet(Engine):
+        def build(
+            self, folder: Path, arguments: Mapping[str, str], options: Sequence[str]
+        ) -> Build:
+            if set(yards.OFFLINE) <= set(options):
+                log = "#5 [2/3] RUN sh setup.sh\n#5 0.1 no\n#5 ERROR: process did not complete\n"
+                raise BuildError("exit code: 1", log, folder)
+            return super().build(folder, arguments, options)
+
+    with pytest.raises(Unmet, match=r"installed again: `RUN sh setup\.sh`"):
+        requires(Quiet(BuiltStep("", 2, "RUN sh setup.sh", False)))
+
+
+def test_a_step_that_compiles_the_requirements_again_installs(requires: Any) -> None:
+    """What pip installs anew is compiled anew; a copy keeps what was compiled."""
+
+    class Compiles(Engine):
+        def output(self, image: str, *command: str, options: Sequence[str]) -> str:
+            return json.dumps({"compiled": [image]})
+
+        def build(
+            self, folder: Path, arguments: Mapping[str, str], options: Sequence[str]
+        ) -> Build:
+            built = super().build(folder, arguments, options)
+            return replace(built, image=f"shop:{len(self.seen)}")
+
+    with pytest.raises(Unmet, match=r"installed again: `RUN sh local\.sh`"):
+        requires(Compiles(BuiltStep("", 2, "RUN sh local.sh", False)))
