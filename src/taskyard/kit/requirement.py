@@ -61,7 +61,9 @@ def ask(
     """
     body = None if content is None else json.dumps(content).encode()
     try:
-        with urllib.request.urlopen(f"{stack.http(service, port)}{path}", body, timeout_s) as answer:
+        with urllib.request.urlopen(
+            f"{stack.http(service, port)}{path}", body, timeout_s
+        ) as answer:
             return json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
         last = stack.last_line(service)
