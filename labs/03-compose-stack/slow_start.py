@@ -8,34 +8,30 @@ answers on its Unix socket alone. The check opens the gates, and they stay open.
 import re
 import secrets
 import shutil
-import subprocess
-import threading
-import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
 import yaml
 
-from taskyard import deadline
-from taskyard.compose import read
-from taskyard.errors import TaskyardError
-from taskyard.kit.requirement import require
-from taskyard.kit.stack import COMPOSE_FILE, Replica, Stack
+from taskyard.compose import Service, read
+from taskyard.errors import Fault, TaskyardError
+from taskyard.kit.requirement import Unmet, require
+from taskyard.kit.stack import COMPOSE_FILE, Stack
 
 SERVICES = ("api", "postgres", "redis")
 PASSWORD = "POSTGRES_PASSWORD"
-SCRIPTS = ("gates.sh", "filling.sh", "probe.sh")
+SCRIPTS = ("gates.sh", "filling.sh")
 LAB = Path(__file__).parent
 
 
-def prepare(folder: Path, copy: Path) -> Path:
+def prepare(folder: Path, copy: Path, is_local: bool) -> Path:
     """
     Copy the learner's files to a folder in which the check may change them; return the copy.
 
     Scripts are called by relative paths, because outside of a container there is no `/gate`.
     """
+    refuse_host_network(folder / COMPOSE_FILE)
     project = read(folder / COMPOSE_FILE)  # read here, so that errors name the learner's file
     missing = [name for name in SERVICES if name not in project.services]
     require(
@@ -45,7 +41,7 @@ def prepare(folder: Path, copy: Path) -> Path:
         expected="the services `api`, `postgres` and `redis`",
         look_at="compose.yaml, services",
     )
-    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(folder, copy, ignore=earlier_data)
     copy.chmod(0o755)
     gate = copy / "gate"
     gate.mkdir()
@@ -55,22 +51,76 @@ def prepare(folder: Path, copy: Path) -> Path:
     set_password(copy / ".env", secrets.token_hex(8))
     file = copy / COMPOSE_FILE
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    postgres = document["services"]["postgres"]
-    postgres.setdefault("command", ["postgres"])
-    postgres["entrypoint"] = ["sh", "gates.sh"]
-    postgres["working_dir"] = "/gate"
-    postgres["volumes"] = [
-        *postgres.get("volumes", ()),
+    put_gates(document["services"]["postgres"], project.services["postgres"])
+    # Volumes of this run alone: one with a name of its own holds what the learner has ordered
+    for name in document.get("volumes") or {}:
+        entry = document["volumes"][name] or {}
+        kept = {key: value for key, value in entry.items() if key not in ("name", "external")}
+        document["volumes"][name] = kept
+    if is_local:
+        for service in document["services"].values():
+            drop_memory(service)
+    file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return copy
+
+
+@contextmanager
+def faults_of(file: Path) -> Iterator[None]:
+    """Let faults of the copy name the learner's file."""
+    try:
+        yield
+    except TaskyardError as error:
+        raise TaskyardError.of(
+            [Fault(one.what, file, hint=one.hint) for one in error.faults]
+        ) from error
+
+
+def refuse_host_network(file: Path) -> None:
+    """Raise Unmet for a service in the network of this machine, which the reader only refuses."""
+    with suppress(OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
+        services = yaml.safe_load(file.read_text(encoding="utf-8"))["services"]
+        shared = [name for name, entry in services.items() if entry.get("network_mode") == "host"]
+        for name in shared:
+            raise Unmet(
+                "read your compose.yaml",
+                f"`{name}` is in the network of this machine itself, where every port on which it "
+                "listens is open to everybody",
+                "services in a network of their own, which Compose makes",
+                f"compose.yaml, {name}, network_mode",
+            )
+
+
+def earlier_data(folder: str, names: list[str]) -> list[str]:
+    """Return what is not copied: caches, and the disk of a Postgres that the learner ran here."""
+    return [
+        name
+        for name in names
+        if name == "__pycache__" or (Path(folder) / name / "PG_VERSION").exists()
+    ]
+
+
+def put_gates(entry: dict, service: Service) -> None:
+    """Change a service's entry in the file so that the gates hold its Postgres up."""
+    own = service.entrypoint or ("docker-entrypoint.sh",)
+    if not service.entrypoint:
+        entry.setdefault("command", ["postgres"])
+    entry["entrypoint"] = ["sh", "gates.sh", *(word.replace("$", "$$") for word in own)]
+    entry["working_dir"] = "/gate"
+    entry["volumes"] = [
+        *entry.get("volumes", ()),
         "./gate:/gate",
         "./gate/filling.sh:/docker-entrypoint-initdb.d/zz-gate.sh",
     ]
-    check = project.services["postgres"].healthcheck
-    if check and check.test:
-        shell = ["sh", "-c"] if check.test[0] == "CMD-SHELL" else []
-        asked = [word.replace("$", "$$") for word in check.test[1:]]  # Compose reads it once more
-        postgres["healthcheck"]["test"] = ["CMD", "sh", "probe.sh", *shell, *asked]
-    file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    return copy
+
+
+def drop_memory(entry: dict) -> None:
+    """Take away each tmpfs, which only a container has; a disk on one then has no name."""
+    entry.pop("tmpfs", None)
+    entry["volumes"] = [
+        one
+        for one in entry.get("volumes", ())
+        if not (isinstance(one, dict) and one.get("type") == "tmpfs")
+    ]
 
 
 def set_password(file: Path, password: str) -> None:
@@ -84,102 +134,3 @@ def open_gates(stack: Stack, *names: str) -> None:
     for name in names:
         if stack.project.folder.exists():
             (stack.project.folder / "gate" / name).touch()
-
-
-def probes(stack: Stack) -> int:
-    """Count how often the health check of Postgres has run."""
-    notes = stack.project.folder / "gate" / "probes"
-    return notes.read_text().count("\n") if notes.exists() else 0
-
-
-def top(stack: Stack, service: str) -> str:
-    """List the command lines in a service's first replica; empty if it is not running."""
-    if stack.choice.name == "docker":
-        chosen = ["--filter", f"label=com.docker.compose.project={stack.name}"]
-        chosen += ["--filter", f"label=com.docker.compose.service={service}"]
-        ids = docker("ps", "-q", *chosen).split()
-        return docker("top", ids[-1]) if ids else ""
-    marks = {"TASKYARD_PROJECT": stack.name, "TASKYARD_REPLICA": f"{service}/1"}
-    lines = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if marks.items() <= process.environ().items():
-                lines.append(" ".join(process.cmdline()))
-    return "\n".join(lines)
-
-
-def docker(*arguments: str) -> str:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True).stdout
-
-
-def until(holds: Callable[[], object], timeout_s: float) -> bool:
-    """Poll until something holds; tell whether it did in time."""
-    try:
-        deadline.until(holds, "this", timeout_s)
-    except deadline.BusyError:
-        raise
-    except deadline.DeadlineError:
-        return False
-    return True
-
-
-def plain(error: TaskyardError) -> str:
-    """Return what is wrong without its place, which is in a copy of the learner's file."""
-    return "; ".join(fault.what for fault in error.faults)
-
-
-class Start(threading.Thread):
-    """`docker compose up` of a stack, while the check looks on."""
-
-    def __init__(self, stack: Stack) -> None:
-        super().__init__(daemon=True)
-        self._stack, self.error, self.nap = stack, "", ""
-        self._api_began_s: float | None = None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self._stack.up()
-        except TaskyardError as error:
-            self.error = plain(error)
-
-    def replica(self, service: str) -> Replica | None:
-        """Return the first replica of a service; None if there is none yet."""
-        found = [replica for replica in self._stack.ps() if replica.service == service]
-        return found[0] if found else None
-
-    def api_has_begun(self) -> bool:
-        """Tell whether the API's container has been started; until then it is `created`."""
-        api = self.replica("api")
-        begun = api is not None and api.state != "created"
-        if begun and self._api_began_s is None:
-            self._api_began_s = time.monotonic()
-        return begun
-
-    def api_tests(self) -> float:
-        """Return how many health tests of the API have failed, if it has never been healthy."""
-        check = self._stack.project.services["api"].healthcheck
-        if check is None or self._api_began_s is None:
-            return 0
-        since_s = time.monotonic() - self._api_began_s - check.start_period_s
-        return since_s / check.interval_s
-
-    def note_nap(self) -> None:
-        """Note whether a process of the API's container is a `sleep`."""
-        found = re.search(r"(?:^|[\s/])(sleep [\d.]+\w?)", top(self._stack, "api"), re.MULTILINE)
-        self.nap = found[1] if found else self.nap
-
-    def health(self) -> str | None:
-        postgres = self.replica("postgres")
-        return postgres.health if postgres else None
-
-    def watch(self, tests: int) -> None:
-        """Watch while a gate is shut, until something is too early or enough health tests ran."""
-        check = self._stack.project.services["postgres"].healthcheck
-        before = probes(self._stack)
-
-        def is_seen() -> bool:
-            early = self.api_has_begun() or self.health() in ("healthy", "unhealthy")
-            return early or probes(self._stack) >= before + tests or not self.is_alive()
-
-        until(is_seen, tests * check.interval_s + 30 if check else 3)

@@ -20,7 +20,10 @@ from taskyard.files import ROOT
 
 LABS = ROOT / "labs"
 
-CHECKED_ONLY = ("develop", "expose", "init", "labels")
+CHECKED_ONLY = (
+    *("cap_drop", "develop", "expose", "init", "labels", "logging", "read_only"),
+    *("security_opt", "shm_size"),
+)
 """Keys whose values nothing reads: the model has no place for them."""
 
 Plain = dict[str, Any]

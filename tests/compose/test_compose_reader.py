@@ -244,6 +244,10 @@ def test_no_key_is_both_read_and_not_read() -> None:
     ("entry", "what"),
     [
         ("cap_add: [ALL]", "`services.a.cap_add` is part of Compose"),
+        ("cap_drop: [ALL, ALL]", "repeats `ALL`"),
+        ("read_only: all", "`services.a.read_only` must be `true` or `false`"),
+        ("shm_size: some", "`some` is not a size"),
+        ("logging: {drivers: local}", "`services.a.logging.drivers` is not a key of Compose"),
         ("build: {context: ., dockerfile_inline: FROM x}", "does not read `dockerfile_inline`"),
         ("build: https://example.org/a.git", "is not on this machine"),
         ("deploy: {mode: global}", "does not read `mode`"),

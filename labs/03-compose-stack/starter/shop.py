@@ -47,6 +47,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     try:
         with psycopg.connect(DATABASE) as db:
+            db.execute("SELECT pg_advisory_xact_lock(1)")  # two of the shop may start at once
             db.execute(TABLE)
     except psycopg.OperationalError as error:
         sys.exit(f"no database: {error}")

@@ -8,20 +8,21 @@ def _names(text: str) -> frozenset[str]:
 
 
 SERVICE = _names(
-    "build command configs container_name depends_on deploy develop entrypoint env_file "
-    "environment expose healthcheck image init labels links networks ports profiles restart scale "
-    "secrets stop_grace_period stop_signal tmpfs user volumes working_dir"
+    "build cap_drop command configs container_name depends_on deploy develop entrypoint env_file "
+    "environment expose healthcheck image init labels links logging networks ports profiles "
+    "read_only restart scale secrets security_opt shm_size stop_grace_period stop_signal tmpfs user "
+    "volumes working_dir"
 )
 """The keys of a service that Taskyard reads or checks."""
 
 SERVICE_NOT_READ = _names(
-    "annotations attach blkio_config cap_add cap_drop cgroup cgroup_parent cpu_count cpu_percent "
+    "annotations attach blkio_config cap_add cgroup cgroup_parent cpu_count cpu_percent "
     "cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpus cpuset credential_spec "
     "device_cgroup_rules devices dns dns_opt dns_search domainname extends external_links "
-    "extra_hosts gpus group_add hostname ipc isolation label_file logging mac_address mem_limit "
+    "extra_hosts gpus group_add hostname ipc isolation label_file mac_address mem_limit "
     "mem_reservation mem_swappiness memswap_limit models network_mode oom_kill_disable "
     "oom_score_adj pid pids_limit platform post_start pre_stop privileged provider pull_policy "
-    "read_only runtime security_opt shm_size stdin_open storage_opt sysctls tty ulimits "
+    "runtime stdin_open storage_opt sysctls tty ulimits "
     "use_api_socket userns_mode uts volumes_from"
 )
 """The other keys of a service in Compose. Source: Compose specification, `services`."""

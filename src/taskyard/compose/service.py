@@ -14,6 +14,7 @@ from taskyard.compose.deployment import (
 )
 from taskyard.compose.document import Value
 from taskyard.compose.environment import Surroundings, read_environment
+from taskyard.compose.hardening import check_hardening
 from taskyard.compose.keys import (
     SERVICE,
     SERVICE_NETWORK,
@@ -66,6 +67,7 @@ def read_service(name: str, value: Value, shapes: Shapes, around: Surroundings) 
     check_build(keys.get("build"), shapes)
     check_develop(keys.get("develop"), shapes)
     check_expose(keys.get("expose"), shapes)
+    check_hardening(keys, shapes)
     shapes.flag(keys.get("init"))
     shapes.pairs(keys.get("labels"))
     if isinstance(value.data, dict):

@@ -58,6 +58,7 @@ _SERVICES: tuple[tuple[str, Callable[[Service], object]], ...] = (
 """Sentences, `{}` standing for names of services, each with a test of whether it applies to one."""
 
 _IDLE = (
+    "cap_drop",
     "deploy.endpoint_mode",
     "deploy.placement",
     "deploy.update_config",
@@ -65,6 +66,10 @@ _IDLE = (
     "expose",
     "init",
     "labels",
+    "logging",
+    "read_only",
+    "security_opt",
+    "shm_size",
 )
 """Keys of a service that the local engine ignores; the model does not keep their values."""
 
