@@ -51,15 +51,15 @@ def prepare(folder: Path, copy: Path, is_local: bool) -> Path:
     set_password(copy / ".env", secrets.token_hex(8))
     file = copy / COMPOSE_FILE
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if is_local:
+        for name, service in project.services.items():
+            drop_mounts(document["services"][name], service)
     put_gates(document["services"]["postgres"], project.services["postgres"])
     # Volumes of this run alone: one with a name of its own holds what the learner has ordered
     for name in document.get("volumes") or {}:
         entry = document["volumes"][name] or {}
         kept = {key: value for key, value in entry.items() if key not in ("name", "external")}
         document["volumes"][name] = kept
-    if is_local:
-        for service in document["services"].values():
-            drop_memory(service)
     file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     return copy
 
@@ -80,13 +80,13 @@ def refuse_host_network(file: Path) -> None:
     with suppress(OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
         services = yaml.safe_load(file.read_text(encoding="utf-8"))["services"]
         shared = [name for name, entry in services.items() if entry.get("network_mode") == "host"]
-        for name in shared:
+        if shared:
             raise Unmet(
                 "read your compose.yaml",
-                f"`{name}` is in the network of this machine itself, where every port on which it "
-                "listens is open to everybody",
+                f"`{shared[0]}` is in the network of this machine, where every port on which "
+                "it listens is open to everybody",
                 "services in a network of their own, which Compose makes",
-                f"compose.yaml, {name}, network_mode",
+                f"compose.yaml, {shared[0]}, network_mode",
             )
 
 
@@ -113,13 +113,19 @@ def put_gates(entry: dict, service: Service) -> None:
     ]
 
 
-def drop_memory(entry: dict) -> None:
-    """Take away each tmpfs, which only a container has; a disk on one then has no name."""
+def drop_mounts(entry: dict, service: Service) -> None:
+    """
+    Take away the mounts that only a container has, so that processes can stand for it.
+
+    That is each tmpfs, and a volume beside the data of a Postgres: its disk then has no name.
+    """
+    data = service.environment.get("PGDATA")
     entry.pop("tmpfs", None)
     entry["volumes"] = [
         one
-        for one in entry.get("volumes", ())
-        if not (isinstance(one, dict) and one.get("type") == "tmpfs")
+        for one, mount in zip(entry.get("volumes", ()), service.volumes, strict=False)
+        if mount.type == "bind"
+        or (mount.type == "volume" and (not data or Path(data).is_relative_to(mount.target)))
     ]
 
 
