@@ -10,8 +10,8 @@ def _names(text: str) -> frozenset[str]:
 SERVICE = _names(
     "build cap_drop command configs container_name depends_on deploy develop entrypoint env_file "
     "environment expose healthcheck image init labels links logging networks ports profiles "
-    "read_only restart scale secrets security_opt shm_size stop_grace_period stop_signal tmpfs user "
-    "volumes working_dir"
+    "read_only restart scale secrets security_opt shm_size stop_grace_period stop_signal tmpfs "
+    "user volumes working_dir"
 )
 """The keys of a service that Taskyard reads or checks."""
 
