@@ -139,9 +139,10 @@ def test_errors(two: Shops) -> None:
         failure = "breaks off" if "gone" in how else "answers 503"
         prompt = f"a question for which the model {failure}, {number}"
         two.plan(prompt, {**how, "held": True}, {"answer": "in a good moment"})
-        first, second = two.begin("/answer", prompt), two.start("/answer", prompt, shop=2)
-        two.looks(2, second.done)
+        first = two.begin("/answer", prompt)
         two.keep()
+        second = two.start("/answer", prompt, shop=2)
+        two.looks(2, second.done)
         failed_at_s = time.monotonic()
         two.finish(prompt)
         did = f"asked both shops the same; while the first one works, the model {failure}"

@@ -119,10 +119,10 @@ def ask_something_else(two: Any) -> None:
     for prompt in slow:
         two.plan(prompt, {"held": True})
     busy = [two.begin("/answer", prompt, shop=shop) for shop, prompt in enumerate(slow, 1)]
+    two.keep()
     busy += [two.start("/answer", prompt, shop=3 - n) for n, prompt in enumerate(slow, 1)]
     for shop in (1, 2):
         two.looks(shop, lambda: False)
-    two.keep()
     held = Unmet(
         did="held the model, so that customers wait, and asked each shop something else",
         saw="no answer: one question holds back another one",
@@ -152,18 +152,19 @@ def stop_in_a_queue(two: Any) -> None:
         prompt = f"everybody's question {after}"
         two.plan(prompt, {"held": True})
         first = two.begin("/answer", prompt)
+        two.keep()
         second, third = (two.start("/answer", prompt, shop=shop) for shop in (1, 2))
         for shop in (1, 2):
             two.looks(shop, lambda: False)
             two.hold(shop)
             if not two.soon(lambda: two.held(shop)):  # noqa: B023
                 two.release(shop)
-        two.keep()
         two.finish(prompt)
         is_done = two.soon(first.done)  # it is not if a helper of its own was stopped
         if is_done:
             two.release(2, after=after)
             two.soon(lambda: third.done() or two.held(2))  # noqa: B023
+            two.keep()  # who is stopped holds its lock, if it has one
         two.release(1)
         two.answers([first, second] if is_done else [first], queued)
         two.release(2)
@@ -181,6 +182,7 @@ def look_in_time(two: Any) -> None:
             two.plan(prompt, {"held": True})
             waiting[held_s] = [two.begin("/answer", prompt)]
             began[held_s] = time.monotonic()
+            two.keep()
             waiting[held_s] += [two.start("/answer", prompt, shop=shop) for shop in (1, 2)]
         worst = (0.0, 0.0, 0.0)
         for held_s, prompt in prompts.items():
