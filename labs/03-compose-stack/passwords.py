@@ -101,7 +101,7 @@ def in_address(text: str) -> str:
             password = urlsplit(word).password or ""
         except ValueError:
             continue
-        if password and STAND_IN not in password:
+        if password and STAND_IN not in password and "$" not in password:  # `$$` is the shell's
             return password
     return ""
 
