@@ -48,9 +48,16 @@ def require_fixed(
 
 
 def _first_difference(here: str, was: str) -> tuple[int, str]:
-    """Return the number of the first line that differs, and what it is now."""
-    pairs = enumerate(zip_longest(here.splitlines(), was.splitlines()), start=1)
-    return next(((number, a or "") for number, (a, b) in pairs if a != b), (1, ""))
+    """Return the number of the first line that differs, comments apart, and what it is now."""
+    last = len(here.splitlines())
+    pairs = zip_longest(_lines(here), _lines(was), fillvalue=(last, ""))
+    return next(((number, a) for (number, a), (_, b) in pairs if a != b), (1, ""))
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    """Return the lines that are more than a comment, with their numbers."""
+    lines = enumerate(text.splitlines(), start=1)
+    return [(number, line) for number, line in lines if line.strip() and line.strip()[0] != "#"]
 
 
 def _meaning(name: str, content: bytes) -> object:
