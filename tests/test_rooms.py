@@ -163,7 +163,6 @@ MAKES_TEMPORARY = {
     "src/taskyard/kit/guard.py": "it outlives whoever works in its folder, and removes it",
     "src/taskyard/kit/stack.py": "it only asks where they are",
     "src/taskyard/cards/package.py": "a draft beside the deck, which takes its name",
-    "labs/09-beat/probe.py": "it runs inside a replica, whose temporary files go with the run",
 }
 
 
