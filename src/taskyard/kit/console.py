@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from taskyard.errors import OutputLost
-from taskyard.kit.prompt import forget, is_in_front, read_line
+from taskyard.kit.prompt import ask, forget, is_in_front
 
 PREDICT_S = 30.0
 REFRESH_S = 0.25
@@ -162,9 +162,8 @@ class Show:
         self.say(f"Predict: {question}", style="bold")
         if not (self.is_live and is_in_front(sys.stdin)) or os.environ.get("CI"):
             return ""
-        self._console.print(f"  your answer (Enter goes on, and so do {PREDICT_S:.0f} s): ", end="")
-        self._file.flush()
-        answer = read_line(sys.stdin, self._file, PREDICT_S)
+        what = f"  your answer (Enter goes on, and so do {PREDICT_S:.0f} s): "
+        answer = ask(what, sys.stdin, self._file, PREDICT_S)
         if answer is None:
             self._console.print()
             self._is_late = True

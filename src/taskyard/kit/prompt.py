@@ -26,16 +26,16 @@ def is_in_front(keys: TextIO) -> bool:
         return True
 
 
-def read_line(keys: TextIO, screen: TextIO, timeout_s: float) -> str | None:
+def ask(question: str, keys: TextIO, screen: TextIO, timeout_s: float) -> str | None:
     """
-    Read a line that is typed from now on.
+    Ask, and read a line that is typed from the moment on at which the question can be seen.
 
     A terminal delivers a line only when it is complete, too late to notice that somebody is typing.
     So this reads each key as it comes, and edits the line as the terminal would.
 
     Args:
         keys: The terminal to read from.
-        screen: Where to echo the line.
+        screen: Where to show the question and to echo the line.
         timeout_s: The deadline of the first key; the others have none.
 
     Returns:
@@ -43,7 +43,9 @@ def read_line(keys: TextIO, screen: TextIO, timeout_s: float) -> str | None:
     """
     line = ""
     decode = codecs.getincrementaldecoder("utf-8")("ignore").decode
-    with _key_by_key(keys):
+    with _key_by_key(keys):  # which discards what was typed, so the question comes after it
+        screen.write(question)
+        screen.flush()
         if not select.select([keys], [], [], timeout_s)[0]:
             return None
         while typed := os.read(keys.fileno(), 1):  # leave what is typed after the line unread
