@@ -143,6 +143,7 @@ SLEEPS = {
     "src/taskyard/cli.py": "it watches over `make` for as long as that lives",
     "src/taskyard/kit/recorder.py": "it listens for as long as it is told to, whatever breaks",
     "src/taskyard/engine/embedded/entrypoint.py": "it runs inside a replica, without the package",
+    "labs/02-image-layers/yard.py": "it writes one into the shop, which then is slow to close",
     "labs/09-beat/probe.py": "it runs inside a replica, without the package",
 }
 """Who calls `time.sleep`, and why `taskyard.deadline.until` is not for them."""
