@@ -5,13 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from taskyard.learner.runner import UNDECIDED_STATUS
 
 DECIDED_WITHIN = 3
 """A check that a busy machine keeps from a verdict is asked again, as it tells the learner."""
+
+Done = TypeVar("Done")
 
 IMPORTED = (
     "taskyard.cli",
@@ -30,6 +33,15 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([*IMPORTED])
 
 
+def decided(once: Callable[[], Done], status_of: Callable[[Done], int]) -> Done:
+    """Call what runs a check until that has a verdict, and return what the last call returned."""
+    for _ in range(DECIDED_WITHIN):
+        done = once()
+        if status_of(done) != UNDECIDED_STATUS:
+            break
+    return done
+
+
 def taskyard(
     *arguments: str, env: Mapping[str, str], log: Path, timeout_s: float
 ) -> tuple[int, str]:
@@ -43,11 +55,7 @@ def taskyard(
     Raises:
         TimeoutError: It has not ended; it is killed.
     """
-    for _ in range(DECIDED_WITHIN):
-        status, told = _once(arguments, env, log, timeout_s)
-        if status != UNDECIDED_STATUS:
-            break
-    return status, told
+    return decided(lambda: _once(arguments, env, log, timeout_s), lambda done: done[0])
 
 
 def _once(

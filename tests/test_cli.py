@@ -19,13 +19,12 @@ import pytest
 import redis
 import tiny_course
 from processes import left_of
-from started import DECIDED_WITHIN
+from started import decided
 from terminal import Terminal
 
 from taskyard.cli import main
 from taskyard.course import Course
 from taskyard.files import ROOT
-from taskyard.learner.runner import UNDECIDED_STATUS
 
 DEADLINE_S = 60.0
 NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent"}
@@ -42,8 +41,8 @@ def taskyard(tmp_path: Path) -> Taskyard:
     """Run `python -m taskyard` with a desk below `tmp_path`, in a terminal of 60 columns."""
 
     def run(*arguments: str, input: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-        for _ in range(DECIDED_WITHIN):
-            done = subprocess.run(
+        def once() -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
                 [sys.executable, "-m", "taskyard", *arguments],
                 env=environment(tmp_path / "work", **more),
                 cwd=ROOT,
@@ -52,9 +51,8 @@ def taskyard(tmp_path: Path) -> Taskyard:
                 text=True,
                 timeout=DEADLINE_S * 2,
             )
-            if done.returncode != UNDECIDED_STATUS:
-                break
-        return done
+
+        return decided(once, lambda done: done.returncode)
 
     return run
 

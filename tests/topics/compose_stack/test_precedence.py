@@ -51,11 +51,9 @@ def ran(folder: Path, shell: Mapping[str, str], *arguments: str) -> str:
     An attached client may miss the output of a container that ends at once.
     """
     container = compose(folder, shell, *arguments).strip()
-    for command in ("wait", "logs", "rm"):
-        done = subprocess.run(["docker", command, container], capture_output=True, text=True)
-        if command == "logs":
-            said = done.stdout
-    return said
+    subprocess.run(["docker", "wait", container], capture_output=True, check=True)
+    logs = ["docker", "logs", container]
+    return subprocess.run(logs, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.docker
@@ -70,12 +68,13 @@ def test_compose_config_gives_the_same_value(case: Case, tmp_path: Path) -> None
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder whose project's image is built; it goes afterwards."""
+    """A folder whose project's image is built; it goes afterwards, with what ran of it."""
     folder = tmp_path_factory.mktemp("taskyard-greeting")
     lay_out(CASES[0], folder)
     compose(folder, {}, "build", "--quiet")
     yield folder
-    compose(folder, {}, "down", "--rmi", "local", "--volumes")
+    # To Compose, what `run` has started and what has ended is an orphan
+    compose(folder, {}, "down", "--rmi", "local", "--volumes", "--remove-orphans")
 
 
 @pytest.mark.docker
