@@ -12,6 +12,10 @@ import yaml
 
 from taskyard.kit.requirement import require
 
+YAML = (".yaml", ".yml")
+COMMENTED = (".py", *YAML)
+"""The files in which a line that begins with `#` means nothing; elsewhere it may be code."""
+
 
 def require_fixed(
     folder: Path, starter: Path, edit: Collection[str], handed: Mapping[str, str]
@@ -37,7 +41,7 @@ def require_fixed(
         here = own.read_bytes() if own.is_file() else b""
         was = source.read_bytes()
         is_old = hashlib.sha256(here).hexdigest() == handed.get(name)
-        line, text = _first_difference(here.decode(errors="replace"), was.decode())
+        line, text = _first_difference(name, here.decode(errors="replace"), was.decode())
         require(
             here == was or is_old or _meaning(name, here) == _meaning(name, was),
             did="compared the files that stay as they are with those of the starter",
@@ -47,16 +51,18 @@ def require_fixed(
         )
 
 
-def _first_difference(here: str, was: str) -> tuple[int, str]:
-    """Return the number of the first line that differs, comments apart, and what it is now."""
+def _first_difference(name: str, here: str, was: str) -> tuple[int, str]:
+    """Return the number of the first line whose meaning differs, and what it is now."""
     last = len(here.splitlines())
-    pairs = zip_longest(_lines(here), _lines(was), fillvalue=(last, ""))
+    pairs = zip_longest(_lines(name, here), _lines(name, was), fillvalue=(last, ""))
     return next(((number, a) for (number, a), (_, b) in pairs if a != b), (1, ""))
 
 
-def _lines(text: str) -> list[tuple[int, str]]:
-    """Return the lines that are more than a comment, with their numbers."""
+def _lines(name: str, text: str) -> list[tuple[int, str]]:
+    """Return the lines that mean something, with their numbers."""
     lines = enumerate(text.splitlines(), start=1)
+    if not name.endswith(COMMENTED):
+        return list(lines)
     return [(number, line) for number, line in lines if line.strip() and line.strip()[0] != "#"]
 
 
@@ -65,7 +71,7 @@ def _meaning(name: str, content: bytes) -> object:
     try:
         if name.endswith(".py"):
             return ast.dump(ast.parse(content))
-        if name.endswith((".yaml", ".yml")):
+        if name.endswith(YAML):
             return yaml.safe_load(content)
     except (SyntaxError, ValueError, yaml.YAMLError):
         return content
