@@ -71,3 +71,21 @@ def test_a_host_that_nobody_has_is_explained(tmp_path: Path) -> None:
         ask(stack, "shop", 8000, "/orders", ["a@example.com"])
     assert "must be restarted" in raised.value.saw
     assert "no Redis answers at the address of its result backend" in raised.value.saw
+
+
+def test_an_error_is_quoted_when_the_log_has_gone_on(tmp_path: Path) -> None:
+    """A health check, which asks all the time, writes a line of its own."""
+    folder = Course.discover().lab("first-task").assemble("solution", tmp_path / "lab")
+    (folder / "endpoint.py").write_text(
+        "import sys\n\n\ndef place_order(addresses):\n"
+        '    print("KeyError: 7", file=sys.stderr)\n'
+        "    print('127.0.0.1 - - \"GET /health HTTP/1.1\" 200 -', file=sys.stderr)\n"
+        "    sys.stderr.flush()\n"
+        "    __import__('os')._exit(1)\n"
+    )
+    with (
+        Stack(folder, "local", publish={"shop": 8000}) as stack,
+        pytest.raises(Unmet) as raised,
+    ):
+        ask(stack, "shop", 8000, "/orders", ["a@example.com"])
+    assert "its log ends with: KeyError: 7" in raised.value.saw

@@ -38,6 +38,8 @@ GREETING_S = 10.0
 """The time in which a program that starts a worker has imported Celery and printed its banner."""
 
 _ERROR = re.compile(r"Error\b|ERROR|CRITICAL")
+_ANSWERED = re.compile(r'HTTP/\d\.\d" 2\d\d\b')
+"""What servers log of a request that went well."""
 
 
 class Stack:
@@ -194,9 +196,14 @@ class Stack:
         return self.logs(service)
 
     def last_line(self, service: str, index: int | None = None) -> str:
-        """Return the last line of a log that is more than dashes; `nothing` if there is none."""
+        """
+        Return the last line of a log that is more than dashes; `nothing` if there is none.
+
+        A health check asks all the time, so a request that went well is the last resort.
+        """
         lines = (line.strip() for line in reversed(self.logs(service, index).splitlines()))
-        return next((line for line in lines if line.strip("- ")), "nothing")
+        said = [line for line in lines if line.strip("- ")] or ["nothing"]
+        return next((line for line in said if not _ANSWERED.search(line)), said[0])
 
     def last_words(self) -> str:
         """Quote the log of each of the learner's services: its last error, or its last line."""
