@@ -189,7 +189,7 @@ def test_a_second_beat_is_refused(stack: Stack, seen: Any) -> None:
     until(seen.waiting, "a tick of the first beat")
     locks = seen.ends()
     has_pid_file = rivals.has_pid_file(stack.project, leftovers)
-    guard = guarding.Guard(stack, planning.probe, has_pid_file, patient(QUIET_S))
+    guard = guarding.Guard(stack, has_pid_file, patient(QUIET_S))
     guard.refuses("a second beat")
     guard.refuses("a third beat", after="the second one was refused")
 

@@ -1,10 +1,13 @@
 """What keeps a second beat out, whatever it is: tried with the learner's own command."""
 
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from taskyard.kit.contract import load
 from taskyard.kit.requirement import Unmet
 from taskyard.kit.stack import Stack
+
+planning = load(Path(__file__).with_name("plan.py"))
 
 EXIT = "it ends by itself before it sends, as Celery's own guard does with exit code 73"
 
@@ -14,16 +17,12 @@ class Guard:
     What keeps a second beat out of the container of the first.
 
     Args:
-        probe: Runs a function of probe.py beside the first beat.
         has_pid_file: Whether the command of beat names a pid file.
         quiet_s: How long a second beat may take to end.
     """
 
-    def __init__(
-        self, stack: Stack, probe: Callable[..., Any], has_pid_file: bool, quiet_s: float
-    ) -> None:
-        self.stack, self.probe = stack, probe
-        self.has_pid_file, self.quiet_s = has_pid_file, quiet_s
+    def __init__(self, stack: Stack, has_pid_file: bool, quiet_s: float) -> None:
+        self.stack, self.has_pid_file, self.quiet_s = stack, has_pid_file, quiet_s
 
     def refuses(self, name: str, after: str = "") -> None:
         """
@@ -37,11 +36,9 @@ class Guard:
             Unmet: It sent something, or it did not end; says why, as far as its files tell.
         """
         beat = self.stack.project.services["beat"]
-        words = [*(beat.entrypoint or ()), *(beat.command or ())]
-        task = "tasks.build_report"
-        said = self.probe(
-            self.stack, "second", task, str(self.quiet_s), *words, lasts_s=60 + self.quiet_s
-        )
+        command = [*(beat.entrypoint or ()), *(beat.command or ())]
+        words = ["second", planning.TASK, str(self.quiet_s), *command]
+        said = planning.probe(self.stack, *words, lasts_s=60 + self.quiet_s)
         if said["code"] is not None and not said["sent"]:
             return
         saw, look_at = self._explain(name, said)

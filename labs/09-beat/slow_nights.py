@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 import yaml
 
 from taskyard.deadline import until
+from taskyard.kit.contract import load
 from taskyard.kit.requirement import Unmet
 from taskyard.kit.stack import COMPOSE_FILE, Stack
 
-VARIABLE = "REPORT_EVERY_S"
+VARIABLE = load(Path(__file__).with_name("plan.py")).VARIABLE
 MARK = "taskyard-was-here"
 START_S = 30.0
 TOGETHER = 1 / 3

@@ -3,18 +3,20 @@
 import time
 from collections import Counter
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import redis
 from celery import Celery
 
+from taskyard.kit.contract import load
 from taskyard.kit.queue import RESULT, UNACKED, Message, look
 from taskyard.kit.recorder import NoWorkerError, wait_for_workers
 from taskyard.kit.requirement import Unmet
 from taskyard.kit.stack import Stack
 
-TASK = "tasks.build_report"
+TASK = load(Path(__file__).with_name("plan.py")).TASK
 BROKER = "BROKER_URL"
 DEADLINE_S = 30.0
 
